@@ -1,0 +1,1 @@
+"""Who is in which room; later, messages between nodes. No I/O."""

@@ -1,0 +1,1 @@
+"""Socket.IO 5 without I/O: packets, parsers, acknowledgements."""

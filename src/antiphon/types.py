@@ -1,0 +1,42 @@
+"""Names for the values that travel through every floor of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NewType, TypeAlias
+
+__all__ = [
+    "JSON",
+    "Buffer",
+    "DisconnectReason",
+    "Room",
+    "SocketId",
+    "TransportName",
+]
+
+SocketId = NewType("SocketId", str)
+"""The public identifier of a Socket.IO socket, different in each namespace."""
+
+Room: TypeAlias = str
+"""The name of a room."""
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+"""Binary data that a user may emit."""
+
+JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
+"""A value that JSON can express."""
+
+TransportName: TypeAlias = Literal["polling", "websocket"]
+
+DisconnectReason: TypeAlias = Literal[
+    "server namespace disconnect",
+    "client namespace disconnect",
+    "server shutting down",
+    "ping timeout",
+    "transport close",
+    "transport error",
+    "parse error",
+    "forced close",
+    "forced server close",
+]
+"""Why a socket was disconnected; the strings of the JavaScript server."""
