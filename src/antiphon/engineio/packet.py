@@ -1,7 +1,7 @@
 """Engine.IO 4 packets.
 
-A packet on the wire is ``bytes``: the first byte is the type (``0`` to ``6``), the rest the data. A binary message has no
-type byte; in a WebSocket it is a binary frame, in a payload it is ``b`` and base64.
+A packet on the wire is ``bytes``: the first byte is the type (``0`` to ``6``), the rest the data. A binary message has
+no type byte; in a WebSocket it is a binary frame, in a payload it is ``b`` and base64.
 
 Source: Engine.IO protocol 4, "Packet encoding".
 """

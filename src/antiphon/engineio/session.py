@@ -1,9 +1,10 @@
-"""The state machine of an Engine.IO session, server side. It has no clock: time (seconds, any origin) is an argument.
+"""The state machine of an Engine.IO session, server side. It has no clock: time (in seconds) is an argument.
 
-What a received packet means is one look-up in :data:`ON_PACKET`; what a packet on a probing transport means is one look-up
-in :data:`ON_PROBE_PACKET`. The tables are what runs, what the tests enumerate and what the documentation shows.
+What a received packet means is one look-up in :data:`ON_PACKET`; what a packet on a probing transport means is one
+look-up in :data:`ON_PROBE_PACKET`. The tables are what runs, what the tests enumerate and what the documentation shows.
 
-Source: Engine.IO protocol 4, "Lifecycle of a session", "Heartbeat", "Upgrade"; revision 3 for the direction of its pings.
+Source: Engine.IO protocol 4, "Lifecycle of a session", "Heartbeat", "Upgrade"; revision 3 for the direction of its
+pings.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class TimingWheel(Generic[T]):
         self.cancel(item)
         if deadline == math.inf:
             return
-        slot = int(deadline / self._resolution)
+        slot = math.floor(deadline / self._resolution)
         bucket = self._slots.get(slot)
         if bucket is None:
             self._slots[slot] = {item}
@@ -64,7 +64,7 @@ class TimingWheel(Generic[T]):
     def expire(self, now: float) -> list[T]:
         """Take off and return the items that are due, the earliest slot first."""
         due: list[T] = []
-        current = int(now / self._resolution)
+        current = math.floor(now / self._resolution)
         while self._order and self._order[0] <= current:
             for item in self._slots.pop(heapq.heappop(self._order)):
                 item.slot = _NOWHERE
@@ -76,7 +76,12 @@ class TimingWheel(Generic[T]):
         """When :meth:`expire` has something to do, or may have; infinite if never."""
         while self._order and not self._slots[self._order[0]]:
             del self._slots[heapq.heappop(self._order)]
-        return self._order[0] * self._resolution if self._order else math.inf
+        if not self._order:
+            return math.inf
+        slot = self._order[0]
+        deadline = slot * self._resolution
+        # The product may be rounded down, into the slot before: expire would find nothing to do then.
+        return deadline if deadline / self._resolution >= slot else math.nextafter(deadline, math.inf)
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))

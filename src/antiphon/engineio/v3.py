@@ -1,7 +1,7 @@
 """Engine.IO 3, for Socket.IO 2 clients (``allow_eio3``).
 
-What differs from revision 4: a text payload is ``<length>:<packet>`` with the length in UTF-16 code units; a payload with
-binary is framed in bytes; a binary packet has a type byte; and base64 is ``b4…``.
+What differs from revision 4: a text payload is ``<length>:<packet>`` with the length in UTF-16 code units; a payload
+with binary is framed in bytes; a binary packet has a type byte; and base64 is ``b4…``.
 
 Source: Engine.IO protocol 3, "Encoding".
 """

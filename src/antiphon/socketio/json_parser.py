@@ -120,16 +120,26 @@ class JSONParser:
             self._attachments = []
             return _dumps(data, self._hook, _SLOW_OPTIONS)
         except TypeError as error:
-            reason = str(error)
+            # The cause is what the hook raised, and says more.
+            reason = str(error.__cause__ or error)
         try:
             if "surrogates" in reason or "64-bit" in reason:
                 self._attachments = []
-                text = json.dumps(_without_nan(data), default=self._on_unknown, separators=(",", ":"))
+                text = json.dumps(_without_nan(data), default=self._simplify, separators=(",", ":"))
                 return text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             reason = str(error)
         self._attachments = []
         raise EncodeError(f"the data cannot be sent as JSON: {reason}")
+
+    def _simplify(self, value: object) -> object:
+        """Make of what orjson knows and ``json`` does not (a datetime, say) what both know."""
+        count = len(self._attachments)
+        try:
+            return _loads(_dumps(value, self._hook, _SLOW_OPTIONS))
+        except TypeError:
+            del self._attachments[count:]
+            return _without_nan(self._on_unknown(value))
 
     def _on_unknown(self, value: object) -> object:
         """Take an attachment out, in traversal order, and leave its placeholder."""
@@ -190,10 +200,7 @@ class JSONDecoder:
                 raise PacketError(f"invalid payload for a {kind.name} packet")
             return Packet(kind, nsp, self._payload(kind, payload), ack_id)
         count = self._attachment_count(match[2])
-        packet = Packet(event, nsp, self._payload(kind, payload), ack_id)
-        if count == 0:
-            return packet
-        self.pending, self._expected = packet, count
+        self.pending, self._expected = Packet(event, nsp, self._payload(kind, payload), ack_id), count
         return None
 
     @staticmethod
@@ -205,7 +212,7 @@ class JSONDecoder:
         return int(digits)
 
     def _attachment_count(self, digits: bytes | None) -> int:
-        if digits is None:
+        if digits is None or not digits.strip(b"0"):
             raise PacketError("Illegal attachments")
         if len(digits) > _MAX_ID_DIGITS or int(digits) > self._max_attachments:
             raise PacketError(f"too many attachments, at most {self._max_attachments} are allowed")
@@ -287,18 +294,21 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _fill(data: object, buffers: list[bytes]) -> object:
-    """Put the attachments where their placeholders stand. The containers were just decoded and are ours to change."""
-    if type(data) is list:
-        for index, value in enumerate(data):
-            if type(value) is list or type(value) is dict:
-                data[index] = _fill(value, buffers)
-    elif type(data) is dict:
-        if data.get("_placeholder") is True:
-            return _attachment(data.get("num"), buffers)
-        for key, value in data.items():
-            if type(value) is list or type(value) is dict:
-                data[key] = _fill(value, buffers)
-    return data
+    """Put the attachments where their placeholders stand. The containers were just decoded and are ours to change.
+
+    It does not call itself: orjson decodes what is nested deeper than Python's stack allows.
+    """
+    root = [data]
+    containers: list[list[object] | dict[str, object]] = [root]
+    while containers:
+        container = containers.pop()
+        items = enumerate(container) if type(container) is list else container.items()  # type: ignore[union-attr]
+        for key, value in items:
+            if type(value) is dict and value.get("_placeholder") is True:
+                container[key] = _attachment(value.get("num"), buffers)  # type: ignore[index]
+            elif type(value) is list or type(value) is dict:
+                containers.append(value)
+    return root[0]
 
 
 def _attachment(number: object, buffers: list[bytes]) -> bytes:

@@ -1,0 +1,111 @@
+"""The server that users import: the Socket.IO server and the ways to reach it."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from antiphon.asgi.application import ASGIApp, ASGIApplication, Receive, Scope, Send
+from antiphon.server.options import OptionsDict
+from antiphon.server.server import Server as SocketServer
+from antiphon.uvicorn.runner import Runner
+
+__all__ = ["Server"]
+
+
+class Server(SocketServer):
+    """A Socket.IO server, which is an ASGI application too.
+
+    Run it with :meth:`run`, or give it to any ASGI server, or mount it in an application, or let it wrap one.
+
+    Args:
+        app: another ASGI application that gets all requests but ours.
+        options: see :class:`~antiphon.server.options.Options`.
+
+    Raises:
+        ConfigurationError: an option is unknown, or its value makes no sense.
+    """
+
+    def __init__(self, app: ASGIApp | None = None, **options: Unpack[OptionsDict]) -> None:
+        super().__init__(**options)
+        self._asgi = ASGIApplication(self, app)
+        self._runners: list[Runner] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of an ASGI server."""
+        await self._asgi(scope, receive, send)
+
+    def wrap(self, app: ASGIApp) -> Server:
+        """Put another ASGI application behind this one: it gets all requests but ours, and the lifespan.
+
+        Returns:
+            The server itself, so that ``app = io.wrap(app)`` reads well.
+        """
+        self._asgi = ASGIApplication(self, app)
+        return self
+
+    def run(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 3000,
+        *,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
+        ssl_keyfile_password: str | None = None,
+        log_level: str = "info",
+    ) -> None:
+        """Serve until interrupted, on uvicorn and the fast WebSocket path.
+
+        Args:
+            host: the address to listen at; ``0.0.0.0`` for all.
+            port: the port to listen at; 0 for any free one.
+            ssl_certfile: a certificate chain in PEM form, for TLS.
+            ssl_keyfile: its key, if it is not in the same file.
+            ssl_keyfile_password: what the key is encrypted with.
+            log_level: of uvicorn: critical, error, warning, info, debug.
+        """
+        runner = Runner(
+            self,
+            host=host,
+            port=port,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            ssl_keyfile_password=ssl_keyfile_password,
+            log_level=log_level,
+        )
+        self._runners.append(runner)
+        try:
+            runner.run()
+        finally:
+            self._runners.remove(runner)
+
+    async def serve(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 3000,
+        *,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
+        ssl_keyfile_password: str | None = None,
+        log_level: str = "info",
+    ) -> None:
+        """Do the same as :meth:`run` in the running event loop, until :meth:`close` or cancellation."""
+        runner = Runner(
+            self,
+            host=host,
+            port=port,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            ssl_keyfile_password=ssl_keyfile_password,
+            log_level=log_level,
+        )
+        self._runners.append(runner)
+        try:
+            await runner.serve()
+        finally:
+            self._runners.remove(runner)
+
+    async def close(self) -> None:
+        """Disconnect every client, with the reason ``server shutting down``, and stop what :meth:`serve` started."""
+        await super().close()
+        for runner in self._runners:
+            runner.stop()

@@ -1,0 +1,1 @@
+"""How any ASGI server reaches the Socket.IO server."""

@@ -1,0 +1,206 @@
+"""The ASGI application: routing, polling over HTTP, WebSocket, lifespan.
+
+Source: ASGI specification 3.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias, cast
+
+from antiphon.engineio.packet import Binary, WirePacket
+from antiphon.errors import HandshakeError
+from antiphon.server.polling import Body
+from antiphon.server.request import Headers, Request, Response
+from antiphon.server.server import Server
+from antiphon.server.websocket import ASGIWebSocket
+
+__all__ = ["ASGIApp", "ASGIApplication", "Message", "Receive", "Scope", "Send", "matches"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class ASGIApplication:
+    """A Socket.IO server as an ASGI application, beside another application if there is one.
+
+    Args:
+        server: the Socket.IO server.
+        app: what gets every other request, and the lifespan.
+    """
+
+    def __init__(self, server: Server, app: ASGIApp | None = None) -> None:
+        self._server = server
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of the ASGI server."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif kind in ("http", "websocket") and matches(scope, self._server.options.prefix):
+            if kind == "http":
+                await self._http(scope, receive, send)
+            else:
+                await self._websocket(scope, receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        elif kind == "http":
+            await _respond(send, self._not_found(scope))
+        elif kind == "websocket":
+            await _refuse_websocket(scope, receive, send, self._not_found(scope))
+
+    def _not_found(self, scope: Scope) -> Response:
+        prefix = self._server.options.prefix
+        text = f"Nothing is served at {scope['path']}. The Socket.IO server answers at {prefix}\n"
+        return Response(404, text.encode(), {"content-type": "text/plain; charset=utf-8"})
+
+    # Lifespan
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is not None:
+
+            async def receive_and_close() -> Message:
+                message = await receive()
+                if message["type"] == "lifespan.shutdown":
+                    await self._server.close()
+                return message
+
+            await self._app(scope, receive_and_close, send)
+            return
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._server.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    # HTTP
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._server.engine.handle_request(build_request(scope), _body(receive))
+        await _respond(send, response)
+
+    # WebSocket
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        engine = self._server.engine
+        request = build_request(scope)
+        message = await receive()
+        if message["type"] != "websocket.connect":
+            return
+        try:
+            admission = await engine.admit(request)
+        except HandshakeError as error:
+            await _refuse_websocket(scope, None, send, engine.refuse(request, error))
+            return
+        # Browsers fail the connection if they offered protocols and none is chosen.
+        offered = scope.get("subprotocols") or [None]
+        await send(
+            {"type": "websocket.accept", "subprotocol": offered[0], "headers": _encode_headers(admission.headers)}
+        )
+
+        async def send_packet(packet: WirePacket) -> None:
+            if isinstance(packet, Binary):
+                await send({"type": "websocket.send", "bytes": packet.data})
+            else:
+                await send({"type": "websocket.send", "text": packet.decode("utf-8", "replace")})
+
+        async def receive_message() -> bytes | str | None:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                return None
+            text = message.get("text")
+            return text if text is not None else cast("bytes", message.get("bytes"))
+
+        options = self._server.options
+        transport = ASGIWebSocket(send_packet, protocol=admission.protocol, limit=options.max_send_buffer_size)
+        engine.attach(admission, transport)
+        await transport.serve(receive_message, int(options.max_http_buffer_size))
+        if not transport.peer_left:
+            await send({"type": "websocket.close", "code": transport.close_code or 1000})
+
+
+def _body(receive: Receive) -> Body:
+    """Read the body of a request piece by piece, ``b""`` at its end; afterwards wait for the client to leave."""
+    more = told = True
+
+    async def read() -> bytes | None:
+        nonlocal more, told
+        if not told:
+            told = True
+            return b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            piece = cast("bytes", message.get("body", b""))
+            if more:
+                more = bool(message.get("more_body", False))
+                if piece:
+                    told = more
+                    return piece
+                if not more:
+                    return b""
+
+    return read
+
+
+def matches(scope: Scope, prefix: str) -> bool:
+    """Say whether a request is for the Socket.IO server.
+
+    The path is compared without the mount point (``root_path``), and with it, so that the server may be mounted at the
+    place where an application is mounted, or at its own path. As in the official server the comparison is by prefix.
+    """
+    path = scope["path"]
+    if path.startswith(prefix):
+        return True
+    root = scope.get("root_path", "")
+    if not root:
+        return False
+    # Some frameworks give the path without the mount point, some with it.
+    rest = path[len(root) :] if path.startswith(root) else path
+    return rest.startswith(prefix) or (root.rstrip("/") + "/" + rest.lstrip("/")).startswith(prefix)
+
+
+def build_request(scope: Scope) -> Request:
+    """Make the request of an ASGI scope."""
+    client = scope.get("client")
+    raw_path = scope.get("raw_path")
+    return Request(
+        method=scope.get("method", "GET"),
+        path=raw_path.decode("latin-1").partition("?")[0] if raw_path else scope["path"],
+        query_string=scope.get("query_string", b""),
+        raw_headers=list(scope["headers"]),
+        client=(client[0], client[1] or 0) if client else None,
+        secure=scope.get("scheme") in ("https", "wss"),
+        upgrade=scope["type"] == "websocket",
+    )
+
+
+def _encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def _respond(send: Send, response: Response, prefix: str = "http") -> None:
+    headers = _encode_headers(response.headers)
+    if response.status != 204:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": f"{prefix}.response.start", "status": response.status, "headers": headers})
+    await send({"type": f"{prefix}.response.body", "body": response.body})
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive | None, send: Send, response: Response) -> None:
+    """Refuse a WebSocket handshake with a proper response where the server can, else by closing."""
+    if receive is not None:
+        await receive()
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        response.headers.pop("connection", None)
+        await _respond(send, response, "websocket.http")
+    else:
+        await send({"type": "websocket.close", "code": 1000})

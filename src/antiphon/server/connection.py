@@ -1,0 +1,187 @@
+"""One client: an Engine.IO session, and its socket in each namespace that it joined.
+
+Source: JavaScript, ``Client`` of ``socket.io``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from antiphon.engineio.session import CloseReason
+from antiphon.errors import PacketError
+from antiphon.server.engine_socket import EngineSocket
+from antiphon.server.fanout import Message
+from antiphon.server.heartbeat import Timer
+from antiphon.socketio.json_parser import JSONDecoder, decode_event
+from antiphon.socketio.packet import Packet, PacketType
+from antiphon.types import DisconnectReason
+
+if TYPE_CHECKING:
+    from antiphon.server.server import Server
+    from antiphon.server.socket import Socket
+
+__all__ = ["Connection"]
+
+logger = logging.getLogger("antiphon.server")
+
+_ROOT_EVENT: Final = b"42["
+
+
+class Connection(Timer):
+    """A client. It decodes what arrives and hands it to the socket of the right namespace.
+
+    Attributes:
+        conn: the Engine.IO session.
+    """
+
+    __slots__ = ("_decoder", "_joined", "_root", "_server", "_sockets", "conn")
+
+    def __init__(self, server: Server, conn: EngineSocket) -> None:
+        super().__init__()
+        self.conn = conn
+        self._server = server
+        self._sockets: dict[str, Socket] = {}
+        self._root: Socket | None = None
+        self._joined = False
+        self._decoder = server.parser.decoder()
+        conn.listener = self
+        if isinstance(self._decoder, JSONDecoder):
+            conn.receive_text = self._receive_packet_text
+        deadlines = server.engine.deadlines
+        deadlines.schedule(self, deadlines.now() + server.options.connect_timeout)
+        if conn.protocol == 3:
+            # Socket.IO 2 clients are in the main namespace without asking.
+            self._connect("/", {})
+
+    # What arrives
+
+    def _receive_packet_text(self, data: bytes) -> None:
+        """Take an Engine.IO text packet: the short way for plain events of the main namespace."""
+        if data[:3] == _ROOT_EVENT:
+            root = self._root
+            if root is not None and self._decoder.pending is None:  # type: ignore[attr-defined]
+                try:
+                    event = decode_event(data[2:])
+                except PacketError as error:
+                    self._refuse(error, data)
+                else:
+                    root.on_event(event, None)
+                return
+        self.conn.take_text(data)
+
+    def receive_text(self, data: bytes) -> None:
+        """Take the text of a message."""
+        try:
+            packet = self._decoder.add_text(data)
+        except PacketError as error:
+            self._refuse(error, data)
+        else:
+            if packet is not None:
+                self._on_packet(packet)
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        try:
+            packet = self._decoder.add_binary(data)
+        except PacketError as error:
+            self._refuse(error)
+        else:
+            if packet is not None:
+                self._on_packet(packet)
+
+    def _refuse(self, error: PacketError, text: bytes = b"") -> None:
+        """Close the connection because of what arrived."""
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            self.conn.receive_garbled()
+            return
+        logger.info("invalid packet from %s: %s", self.conn.remote_address, error)
+        for socket in list(self._sockets.values()):
+            socket.on_error(error)
+        self.conn.close()
+
+    def _on_packet(self, packet: Packet) -> None:
+        nsp, auth = packet.nsp, packet.data
+        if self.conn.protocol == 3:
+            nsp, auth = _split_query(nsp)
+        socket = self._sockets.get(nsp)
+        if socket is None and packet.type is PacketType.CONNECT:
+            self._connect(nsp, auth if isinstance(auth, dict) else {})
+        elif socket is not None and packet.type not in (PacketType.CONNECT, PacketType.CONNECT_ERROR):
+            socket.on_packet(packet)
+        else:
+            logger.info("unexpected %s packet for %s from %s", packet.type.name, nsp, self.conn.remote_address)
+            self._close("forced close")
+
+    # Namespaces
+
+    def _connect(self, nsp: str, auth: Mapping[str, object]) -> None:
+        namespace = self._server.find_namespace(nsp)
+        if namespace is None:
+            self.send(Packet(PacketType.CONNECT_ERROR, nsp, {"message": "Invalid namespace"}))
+        else:
+            namespace.admit(self, auth)
+
+    def joined(self, socket: Socket) -> None:
+        """Route the packets of a namespace to its new socket."""
+        name = socket.nsp.name
+        self._sockets[name] = socket
+        if name == "/":
+            self._root = socket
+        if not self._joined:
+            self._joined = True
+            self._server.engine.deadlines.cancel(self)
+
+    def left(self, socket: Socket) -> None:
+        """Route no more packets to a socket."""
+        name = socket.nsp.name
+        if self._sockets.get(name) is socket:
+            del self._sockets[name]
+            if name == "/":
+                self._root = None
+
+    def on_timer(self, now: float) -> None:  # noqa: ARG002 - only that it has come matters
+        """Close a connection that has not joined any namespace in time."""
+        logger.info("%s joined no namespace within connect_timeout", self.conn.remote_address)
+        self._close("forced server close")
+
+    # What is sent
+
+    def send(self, packet: Packet) -> None:
+        """Send any packet."""
+        encoded = self._server.parser.encode(packet)
+        text = None if encoded.text is None else b"4" + encoded.text
+        self.conn.send_message(Message(text, encoded.attachments))
+
+    # How it ends
+
+    def disconnect(self) -> None:
+        """Disconnect every socket, then close the connection."""
+        for socket in list(self._sockets.values()):
+            socket.disconnect()
+        self._close("forced server close")
+
+    def _close(self, reason: DisconnectReason) -> None:
+        self._end(reason, None)
+        self.conn.close()
+
+    def closed(self, reason: CloseReason, description: str | None) -> None:
+        """Be told that the session has ended."""
+        self._end(reason, description)
+
+    def _end(self, reason: DisconnectReason, description: str | None) -> None:
+        self._server.engine.deadlines.cancel(self)
+        for socket in list(self._sockets.values()):
+            socket.on_close(reason, description)
+        self._sockets.clear()
+        self._root = None
+
+
+def _split_query(nsp: str) -> tuple[str, dict[str, str]]:
+    """Take the query off a namespace: Socket.IO 2 clients authenticate with it."""
+    name, _, query = nsp.partition("?")
+    return name, dict(parse_qsl(query, keep_blank_values=True))

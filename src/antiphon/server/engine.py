@@ -1,0 +1,329 @@
+"""The Engine.IO server: requests in, sessions out.
+
+Source: JavaScript, ``Server`` of ``engine.io``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
+
+from antiphon.engineio.handshake import (
+    ErrorCode,
+    HandshakeRequest,
+    check_protocol,
+    error_body,
+    handshake_error,
+    open_packet,
+    verify,
+)
+from antiphon.errors import ConfigurationError, ConnectionRefused, HandshakeError
+from antiphon.server.engine_socket import CLOSED, EngineSocket
+from antiphon.server.fanout import Flusher
+from antiphon.server.heartbeat import Deadlines
+from antiphon.server.options import Options
+from antiphon.server.polling import Body, Polling
+from antiphon.server.request import Headers, Request, Response
+from antiphon.server.transport import Transport
+from antiphon.types import TransportName
+
+__all__ = ["Admission", "ConnectionErrorEvent", "Engine"]
+
+logger = logging.getLogger("antiphon.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionErrorEvent:
+    """What a ``connection_error`` listener is given.
+
+    Attributes:
+        request: the request that was refused.
+        code: 0 to 5.
+        message: what the client was told.
+        context: more about the cause.
+    """
+
+    request: Request
+    code: int
+    message: str
+    context: Mapping[str, object]
+
+
+ConnectionErrorListener: TypeAlias = Callable[[ConnectionErrorEvent], object]
+HeadersListener: TypeAlias = Callable[[Headers, Request], object]
+F = TypeVar("F", bound=Callable[..., object])
+
+_EVENTS = ("connection_error", "initial_headers", "headers")
+
+
+class Admission(NamedTuple):
+    """A WebSocket handshake that may go on.
+
+    Attributes:
+        request: the request.
+        protocol: the revision of Engine.IO, 3 or 4.
+        sid: the identifier of the session.
+        session: the session that is to be upgraded; None if a new one is to be opened.
+        headers: to be sent along with the 101 response.
+    """
+
+    request: Request
+    protocol: int
+    sid: str
+    session: EngineSocket | None
+    headers: Headers
+
+
+class Engine:
+    """The Engine.IO server.
+
+    Args:
+        options: the options of the server.
+
+    Attributes:
+        options: the options of the server.
+        sockets: the open sessions, by identifier.
+        on_connection: called with each new session.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.sockets: dict[str, EngineSocket] = {}
+        self.on_connection: Callable[[EngineSocket], None] = _ignore
+        self._listeners: dict[str, list[Callable[..., object]]] = {name: [] for name in _EVENTS}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: Deadlines | None = None
+        self._flusher: Flusher | None = None
+
+    # The event loop
+
+    def bind(self) -> None:
+        """Use the running event loop from now on; at each start of a server, and cheap when nothing changes."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            options = self.options
+            shortest = min(
+                options.ping_interval, options.ping_timeout, options.upgrade_timeout, options.connect_timeout
+            )
+            self._deadlines = Deadlines(loop, shortest)
+            self._flusher = Flusher(loop)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """The timers of all sessions."""
+        if self._deadlines is None:
+            self.bind()
+        return cast("Deadlines", self._deadlines)
+
+    @property
+    def flusher(self) -> Flusher:
+        """The connections that have something to send in this turn of the loop."""
+        if self._flusher is None:
+            self.bind()
+        return cast("Flusher", self._flusher)
+
+    # Events
+
+    @overload
+    def on(
+        self, event: Literal["connection_error"]
+    ) -> Callable[[ConnectionErrorListener], ConnectionErrorListener]: ...
+    @overload
+    def on(self, event: Literal["initial_headers", "headers"]) -> Callable[[HeadersListener], HeadersListener]: ...
+    def on(self, event: str) -> Callable[[F], F]:
+        """Register a listener, as a decorator.
+
+        Events:
+            connection_error: a request was refused; the listener gets a :class:`ConnectionErrorEvent`.
+            initial_headers: the first response of a session is about to be sent; headers (a dict to change) and request.
+            headers: the same, for every response of a session.
+
+        Raises:
+            ConfigurationError: there is no such event.
+        """
+        if event not in _EVENTS:
+            raise ConfigurationError(f"the engine has the events {', '.join(_EVENTS)}, not {event!r}")
+
+        def register(listener: F) -> F:
+            self._listeners[event].append(listener)
+            return listener
+
+        return register
+
+    def _fire(self, event: str, *arguments: object) -> None:
+        for listener in self._listeners[event]:
+            try:
+                listener(*arguments)
+            except Exception:
+                logger.exception("a listener of the engine's %s event failed", event)
+
+    # Requests
+
+    async def handle_request(self, request: Request, body: Body) -> Response:
+        """Answer an HTTP request: a handshake, a poll, or a body with packets."""
+        self.bind()
+        cors = self.options.cors_policy
+        preflight = cors.preflight(request)
+        if preflight is not None:
+            return preflight
+        try:
+            response = await self._respond(request, body)
+        except HandshakeError as error:
+            response = self.refuse(request, error)
+        response.headers.update(cors.headers(request.headers.get("origin")))
+        return response
+
+    async def _respond(self, request: Request, body: Body) -> Response:
+        session = self._check(request)
+        if session is not None:
+            # The check has made sure that this session is polling.
+            response = await cast("Polling", session.transport).on_request(request, body)
+        else:
+            sid, protocol = await self._authorize(request)
+            transport = Polling(request, protocol=protocol, options=self.options, flusher=self.flusher)
+            self._open(sid, request, transport, protocol)
+            response = await transport.on_request(request, body)
+        if response.status == 200:
+            if session is None and self.options.session_cookie is not None:
+                response.headers["set-cookie"] = self.options.session_cookie.header(sid)
+            self._announce_headers(response.headers, request, initial=session is None)
+        return response
+
+    def _announce_headers(self, headers: Headers, request: Request, *, initial: bool) -> None:
+        if initial:
+            self._fire("initial_headers", headers, request)
+        self._fire("headers", headers, request)
+
+    def _check(self, request: Request) -> EngineSocket | None:
+        """Check a request against the rules; return the session that it belongs to, None if it opens one."""
+        headers = request.headers
+        origin = headers.get("origin")
+        sid = request.query.get("sid")
+        session = self.sockets.get(sid) if sid else None
+        session_transport: TransportName | None = session.transport.name if session else None
+        verify(
+            HandshakeRequest(request.method, request.query, request.upgrade, origin),
+            transports=self.options.transports,
+            session_transport=session_transport,
+        )
+        host = headers.get("host")
+        if origin is not None and not self.options.cors_policy.allows(origin, host):
+            message = f'pages of {origin} may not connect; to allow them, give the server cors="{origin}"'
+            raise handshake_error(ErrorCode.FORBIDDEN, message, name="ORIGIN_NOT_ALLOWED", origin=origin, host=host)
+        return session
+
+    async def _authorize(self, request: Request) -> tuple[str, int]:
+        """Let the user's functions decide about a new session; return its identifier and revision."""
+        options = self.options
+        if options.allow_request is not None:
+            try:
+                allowed = options.allow_request(request)
+                if inspect.isawaitable(allowed):
+                    allowed = await allowed
+            except ConnectionRefused as refusal:
+                raise handshake_error(ErrorCode.FORBIDDEN, refusal.message) from None
+            except Exception:
+                logger.exception("allow_request failed; the request is refused")
+                raise handshake_error(ErrorCode.FORBIDDEN) from None
+            if not allowed:
+                raise handshake_error(ErrorCode.FORBIDDEN)
+        protocol = check_protocol(request.query, allow_eio3=options.allow_eio3)
+        if options.generate_id is None:
+            return secrets.token_urlsafe(15), protocol
+        try:
+            sid = options.generate_id(request)
+            return (await sid if inspect.isawaitable(sid) else sid), protocol
+        except Exception as error:
+            logger.exception("generate_id failed; the request is refused")
+            raise handshake_error(ErrorCode.BAD_REQUEST, name="ID_GENERATION_ERROR", error=error) from None
+
+    def refuse(self, request: Request, error: HandshakeError) -> Response:
+        """Build the refusal of a request, and tell the listeners and the log why."""
+        context = error.context
+        level = logging.WARNING if context.get("name") == "ORIGIN_NOT_ALLOWED" else logging.INFO
+        logger.log(level, "%s %s refused: %s %s", request.method, request.url, error.message, dict(context) or "")
+        self._fire("connection_error", ConnectionErrorEvent(request, error.code, error.message, context))
+        if request.upgrade:
+            return Response(400, error.message.encode(), {"content-type": "text/html", "connection": "close"})
+        return Response(ErrorCode(error.code).status, error_body(error), {"content-type": "application/json"})
+
+    # WebSocket
+
+    @property
+    def waits_for_user(self) -> bool:
+        """Whether a handshake may have to wait for a function of the user."""
+        return self.options.allow_request is not None or self.options.generate_id is not None
+
+    async def admit(self, request: Request) -> Admission:
+        """Decide about a WebSocket handshake. It does not wait unless :attr:`waits_for_user`.
+
+        Raises:
+            HandshakeError: it is refused.
+        """
+        self.bind()
+        session = self._check(request)
+        if session is not None:
+            sid, protocol = session.id, session.protocol
+        else:
+            sid, protocol = await self._authorize(request)
+        headers = self.options.cors_policy.headers(request.headers.get("origin"))
+        self._announce_headers(headers, request, initial=session is None)
+        return Admission(request, protocol, sid, session, headers)
+
+    def attach(self, admission: Admission, transport: Transport) -> None:
+        """Use a WebSocket whose handshake is done: open its session, or let it probe."""
+        if admission.session is None:
+            self._open(admission.sid, admission.request, transport, admission.protocol)
+        elif not admission.session.probe(transport):
+            transport.owner = CLOSED
+            transport.close()
+
+    # Sessions
+
+    def _open(self, sid: str, request: Request, transport: Transport, protocol: int) -> EngineSocket:
+        options = self.options
+        socket = EngineSocket(self, sid, request, transport, protocol)
+        self.sockets[sid] = socket
+        upgrades: list[TransportName] = []
+        if transport.name == "polling" and options.allow_upgrades and "websocket" in options.transports:
+            upgrades.append("websocket")
+        socket.send_text(
+            open_packet(
+                sid,
+                upgrades=upgrades,
+                ping_interval=options.ping_interval,
+                ping_timeout=options.ping_timeout,
+                max_payload=int(options.max_http_buffer_size),
+            )
+        )
+        initial = options.initial_packet
+        if initial is not None:
+            socket.send(initial)
+        self.on_connection(socket)
+        return socket
+
+    def forget(self, socket: EngineSocket) -> None:
+        """Drop a session that has ended."""
+        self.sockets.pop(socket.id, None)
+
+    @property
+    def clients_count(self) -> int:
+        """How many sessions are open. JavaScript: ``engine.clientsCount``."""
+        return len(self.sockets)
+
+    def close(self) -> None:
+        """End every session at once."""
+        for socket in list(self.sockets.values()):
+            socket.close(discard=True)
+        if self._deadlines is not None:
+            self._deadlines.close()
+
+
+def _ignore(_socket: EngineSocket) -> None:
+    """Nobody waits for sessions yet."""

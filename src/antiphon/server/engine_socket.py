@@ -1,0 +1,358 @@
+"""One Engine.IO session on its transports: the state machine of the core, driven.
+
+Source: JavaScript, ``Socket`` of ``engine.io``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from threading import get_ident
+from typing import TYPE_CHECKING, Protocol
+
+from antiphon.engineio import v3
+from antiphon.engineio.packet import MESSAGE, PING, PONG, PROBE_PONG, Packet, PacketType, decode_text
+from antiphon.engineio.session import Action, CloseReason, Probe, ProbeAction, Session, SessionState
+from antiphon.errors import PacketError
+from antiphon.server.fanout import Message
+from antiphon.server.heartbeat import Timer
+from antiphon.server.polling import Polling
+from antiphon.server.request import Request
+from antiphon.server.transport import Transport
+
+if TYPE_CHECKING:
+    from antiphon.server.engine import Engine
+
+__all__ = ["CLOSED", "EngineListener", "EngineSocket"]
+
+logger = logging.getLogger("antiphon.engine")
+
+_MESSAGE_TYPE = MESSAGE[0]
+_INVALID_TEXT = 1007
+
+
+class EngineListener(Protocol):
+    """What sits above an Engine.IO session."""
+
+    def receive_text(self, data: bytes) -> None:
+        """Take the text of a message (UTF-8)."""
+        ...
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        ...
+
+    def closed(self, reason: CloseReason, description: str | None) -> None:
+        """Be told that the session has ended."""
+        ...
+
+
+class EngineSocket(Timer):
+    """A session and the transport that it uses now.
+
+    Attributes:
+        id: the session identifier; it is a secret of this client.
+        request: the request that opened the session.
+        transport: the transport in use.
+        listener: what sits above.
+        receive_text: takes a text packet from the transport. The floor above may put itself here, to see packets first;
+            it passes on to :meth:`take_text` what it does not know.
+        send_text: sends a text packet, type byte first.
+        send_message: sends a message.
+        thread: the thread of the event loop; the only one that may send.
+        upgraded: whether it has changed its transport.
+    """
+
+    __slots__ = ("_engine", "_probe", "_session", "id", "listener", "receive_text", "request", "send_message",
+                 "send_text", "thread", "transport", "upgraded")  # fmt: skip
+
+    def __init__(self, engine: Engine, sid: str, request: Request, transport: Transport, protocol: int) -> None:
+        super().__init__()
+        options = engine.options
+        self.id = sid
+        self.request = request
+        self.listener: EngineListener = CLOSED
+        self.upgraded = False
+        self.thread = get_ident()
+        self._engine = engine
+        self._probe: ProbeSocket | None = None
+        self._session = Session(
+            protocol=protocol,
+            ping_interval=options.ping_interval,
+            ping_timeout=options.ping_timeout,
+            now=engine.deadlines.now(),
+        )
+        self.receive_text = self.take_text
+        self._use(transport)
+        self._schedule()
+
+    def _use(self, transport: Transport) -> None:
+        self.transport = transport
+        transport.owner = self
+        self.send_text = transport.send_text
+        self.send_message = transport.send_message
+
+    def _schedule(self) -> None:
+        self._engine.deadlines.schedule(self, self._session.deadline)
+
+    @property
+    def protocol(self) -> int:
+        """The revision of Engine.IO, 3 or 4."""
+        return self._session.protocol
+
+    @property
+    def ready_state(self) -> str:
+        """``open``, ``closing`` or ``closed``."""
+        return self._session.state.value
+
+    @property
+    def is_open(self) -> bool:
+        """Whether packets are taken."""
+        return self._session.state is SessionState.OPEN
+
+    @property
+    def remote_address(self) -> str:
+        """The address of the peer."""
+        return self.request.client[0] if self.request.client else ""
+
+    def send(self, data: str | bytes) -> None:
+        """Send a message: text as str, binary as bytes."""
+        if isinstance(data, str):
+            self.send_text(MESSAGE + data.encode())
+        else:
+            self.send_message(Message(None, (data,)))
+
+    def __await__(self) -> Generator[object, None, None]:
+        """Wait until the transport has taken all that was sent."""
+        while (drained := self.transport.drained()) is not None:
+            yield from drained.__await__()
+
+    # What the transport reports
+
+    def take_text(self, data: bytes) -> None:
+        """Take a text packet, type byte first."""
+        if data and data[0] == _MESSAGE_TYPE:
+            if self._session.state is SessionState.OPEN:
+                self.listener.receive_text(data[1:])
+            return
+        try:
+            self.receive_packet(v3.decode_text(data) if self.protocol == 3 else decode_text(data))
+        except PacketError as error:
+            self.receive_error(error)
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary frame."""
+        if self._session.state is not SessionState.OPEN:
+            return
+        if self.protocol == 3:
+            try:
+                self.receive_packet(v3.decode_binary(data))
+            except PacketError as error:
+                self.receive_error(error)
+        else:
+            self.listener.receive_binary(data)
+
+    def receive_packet(self, packet: Packet) -> None:
+        """Take a decoded packet."""
+        action = self._session.on_packet(packet.type, self._engine.deadlines.now())
+        if action is Action.DELIVER:
+            if packet.binary:
+                self.listener.receive_binary(packet.data)
+            else:
+                self.receive_text(MESSAGE + packet.data)
+        elif action is Action.HEARTBEAT:
+            self._schedule()
+        elif action is Action.ANSWER_PING:
+            self._schedule()
+            self.send_text(PONG + packet.data)
+        elif action is Action.TRANSPORT_CLOSE:
+            self.finish("transport close")
+        elif action is Action.TRANSPORT_ERROR:
+            self.finish("transport error", "invalid heartbeat direction")
+
+    def receive_error(self, error: PacketError) -> None:
+        """Take something that was no packet."""
+        self.finish("parse error", str(error))
+
+    def receive_garbled(self) -> None:
+        """Take text that is not UTF-8. Source: RFC 6455, section 8.1."""
+        self.transport.close_code = _INVALID_TEXT
+        self.finish("transport error", "invalid UTF-8")
+
+    def transport_closed(self, transport: Transport) -> None:
+        """Be told that the peer has closed the transport, or has taken the close packet."""
+        if transport is self.transport:
+            self.finish("forced close" if self._session.state is SessionState.CLOSING else "transport close")
+
+    def transport_failed(self, transport: Transport, description: str) -> None:
+        """Be told that the transport cannot go on."""
+        if transport is self.transport:
+            self.finish("transport error", description)
+
+    def on_timer(self, now: float) -> None:
+        """Send a ping, or end the session."""
+        action = self._session.on_timer(now)
+        if action is Action.SEND_PING:
+            self._schedule()
+            self.send_text(PING)
+        elif action is Action.PING_TIMEOUT:
+            self.finish("ping timeout")
+        elif action is Action.DISCARD:
+            self.finish("forced close")
+
+    # Upgrade
+
+    def probe(self, transport: Transport) -> bool:
+        """Let a transport probe for an upgrade; False if there is, or was, one already."""
+        if self._probe is not None or self.upgraded or self._session.state is SessionState.CLOSED:
+            return False
+        self._probe = ProbeSocket(self, self._engine, transport)
+        return True
+
+    def probe_failed(self) -> None:
+        """Go on with the transport in use."""
+        self._probe = None
+
+    def upgrade(self, transport: Transport) -> None:
+        """Go on with the new transport; what the old one has not sent goes first."""
+        old, self._probe, self.upgraded = self.transport, None, True
+        self._use(transport)
+        unsent = old.take_unsent()
+        old.discard()
+        if unsent:
+            transport.send_packets(unsent)
+        if self._session.state is SessionState.CLOSING:
+            transport.close()
+            self.finish("forced close")
+
+    # How it ends
+
+    def close(self, *, discard: bool = False) -> None:
+        """End the session; the client is told.
+
+        Args:
+            discard: do not wait for a poll to tell it.
+        """
+        begun = self._session.begin_close(self._engine.deadlines.now())
+        if discard:
+            self.finish("forced close")
+        elif begun:
+            self.receive_text = self.send_text = self.send_message = _ignore
+            if self.transport.close():
+                self.finish("forced close")
+            else:
+                self._schedule()
+
+    def finish(self, reason: CloseReason, description: str | None = None) -> None:
+        """End the session now; the listener is told once."""
+        if not self._session.finish():
+            return
+        self._engine.deadlines.cancel(self)
+        self._engine.forget(self)
+        self.receive_text = self.send_text = self.send_message = _ignore
+        if self._probe is not None:
+            self._probe.fail()
+        self.transport.discard()
+        level = logging.INFO if reason in ("transport error", "parse error") else logging.DEBUG
+        logger.log(level, "session of %s closed: %s%s", self.remote_address, reason, _because(description))
+        self.listener.closed(reason, description)
+        self.listener = CLOSED
+
+
+class ProbeSocket(Timer):
+    """A transport that probes, until it takes over or fails."""
+
+    __slots__ = ("_engine", "_probe", "_socket", "_transport")
+
+    def __init__(self, socket: EngineSocket, engine: Engine, transport: Transport) -> None:
+        super().__init__()
+        self._socket = socket
+        self._engine = engine
+        self._transport = transport
+        self._probe = Probe(upgrade_timeout=engine.options.upgrade_timeout, now=engine.deadlines.now())
+        transport.owner = self
+        engine.deadlines.schedule(self, self._probe.deadline)
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a text packet of the new transport."""
+        try:
+            packet = decode_text(data)
+        except PacketError:
+            self.fail()
+            return
+        self.receive_packet(packet)
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary frame: nothing of the kind belongs into a probe."""
+        self.receive_packet(Packet(PacketType.MESSAGE, data, binary=True))
+
+    def receive_packet(self, packet: Packet) -> None:
+        """Take a decoded packet."""
+        now = self._engine.deadlines.now()
+        action = self._probe.on_packet(packet, now)
+        if action is ProbeAction.ANSWER:
+            self._transport.send_text(PROBE_PONG)
+            # At once, not a tenth of a second later: the client waits for its poll to end.
+            self._release_poll()
+            self._engine.deadlines.schedule(self, self._probe.deadline)
+        elif action is ProbeAction.UPGRADE:
+            self._engine.deadlines.cancel(self)
+            self._socket.upgrade(self._transport)
+        else:
+            self.fail()
+
+    def receive_error(self, error: PacketError) -> None:  # noqa: ARG002 - the probe fails whatever it was
+        """Take something that was no packet."""
+        self.fail()
+
+    def transport_closed(self, transport: Transport) -> None:  # noqa: ARG002 - it can only be this one
+        """Be told that the peer has closed the new transport."""
+        self.fail()
+
+    def transport_failed(self, transport: Transport, description: str) -> None:  # noqa: ARG002
+        """Be told that the new transport cannot go on."""
+        self.fail()
+
+    def on_timer(self, now: float) -> None:
+        """Free the pending poll, or give up."""
+        if self._probe.on_timer(now) is ProbeAction.FAIL:
+            self.fail()
+        else:
+            self._release_poll()
+            self._engine.deadlines.schedule(self, self._probe.deadline)
+
+    def _release_poll(self) -> None:
+        polling = self._socket.transport
+        if isinstance(polling, Polling):
+            polling.release()
+
+    def fail(self) -> None:
+        """Close the new transport; the session goes on with the old one."""
+        self._engine.deadlines.cancel(self)
+        self._transport.owner = CLOSED
+        self._transport.discard()
+        self._socket.probe_failed()
+
+
+class _Closed:
+    """Takes what comes after the end."""
+
+    def receive_text(self, data: bytes) -> None: ...
+    def receive_binary(self, data: bytes) -> None: ...
+    def receive_packet(self, packet: Packet) -> None: ...
+    def receive_error(self, error: PacketError) -> None: ...
+    def transport_closed(self, transport: Transport) -> None: ...
+    def transport_failed(self, transport: Transport, description: str) -> None: ...
+    def closed(self, reason: CloseReason, description: str | None) -> None: ...
+
+
+CLOSED = _Closed()
+"""The owner of a transport, and the listener of a session, that nobody waits for any more."""
+
+
+def _ignore(_data: object) -> None:
+    """Take what comes after the end."""
+
+
+def _because(description: str | None) -> str:
+    return f" ({description})" if description else ""

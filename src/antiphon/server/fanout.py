@@ -1,0 +1,115 @@
+"""From one emit to many connections: encode once, frame once, write once per connection and loop turn.
+
+Source: RFC 6455, section 5.2 (server frames are not masked); JavaScript: ``wsPreEncodedFrame``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from antiphon.engineio.packet import Binary, WirePacket
+from antiphon.engineio.v3 import BINARY_MESSAGE
+
+__all__ = ["Flushable", "Flusher", "Message", "binary_frame", "text_frame"]
+
+_TEXT_HEADERS = tuple(bytes((0x81, length)) for length in range(126))
+_BINARY_HEADERS = tuple(bytes((0x82, length)) for length in range(126))
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Build the WebSocket frame of a text message."""
+    length = len(payload)
+    if length < 126:
+        return _TEXT_HEADERS[length] + payload
+    if length < 65536:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Build the WebSocket frame of a binary message."""
+    length = len(payload)
+    if length < 126:
+        return _BINARY_HEADERS[length] + payload
+    if length < 65536:
+        return b"\x82\x7e" + length.to_bytes(2, "big") + payload
+    return b"\x82\x7f" + length.to_bytes(8, "big") + payload
+
+
+class Message:
+    """One Socket.IO packet, encoded once for any number of connections.
+
+    Args:
+        text: an Engine.IO text packet, type byte first; None if there is none.
+        attachments: binary messages that follow it directly.
+        compress: whether it may be compressed.
+    """
+
+    __slots__ = ("_frames", "_frames_v3", "attachments", "compress", "text")
+
+    def __init__(self, text: bytes | None, attachments: Sequence[bytes] = (), *, compress: bool = True) -> None:
+        self.text = text
+        self.attachments = attachments
+        self.compress = compress
+        self._frames: bytes | None = None
+        self._frames_v3: bytes | None = None
+
+    @property
+    def frames(self) -> bytes:
+        """The WebSocket frames, joined, so that nothing can come between them."""
+        frames = self._frames
+        if frames is None:
+            frames = self._frames = self._join(b"")
+        return frames
+
+    @property
+    def frames_v3(self) -> bytes:
+        """The same for Engine.IO 3, where a binary message has a type byte."""
+        frames = self._frames_v3
+        if frames is None:
+            frames = self._frames_v3 = self._join(BINARY_MESSAGE)
+        return frames
+
+    def _join(self, lead: bytes) -> bytes:
+        frames = [] if self.text is None else [text_frame(self.text)]
+        frames.extend(binary_frame(lead + attachment) for attachment in self.attachments)
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+    @property
+    def packets(self) -> list[WirePacket]:
+        """The Engine.IO packets."""
+        packets: list[WirePacket] = [] if self.text is None else [self.text]
+        packets.extend(map(Binary, self.attachments))
+        return packets
+
+
+class Flushable(Protocol):
+    """Something that collects what it is to send."""
+
+    def flush(self) -> None:
+        """Send what was collected."""
+        ...
+
+
+class Flusher:
+    """The list of connections that have something to send: one flush for each per turn of the event loop."""
+
+    __slots__ = ("_dirty", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._dirty: list[Flushable] = []
+
+    def add(self, connection: Flushable) -> None:
+        """Have a connection flushed at the end of this turn. It must not be added twice before."""
+        dirty = self._dirty
+        if not dirty:
+            self._loop.call_soon(self._flush)
+        dirty.append(connection)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for connection in dirty:
+            connection.flush()

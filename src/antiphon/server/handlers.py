@@ -1,0 +1,236 @@
+"""Handlers: bound once, when they are registered, and started in the order in which events arrive.
+
+An ``async def`` handler runs as a task, a ``def`` handler at once, and one with ``thread=True`` in a worker thread. What it
+returns is the acknowledgement, unless it takes the :class:`Ack` itself.
+
+Source: JavaScript, ``socket.on``; the return value as acknowledgement is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+from antiphon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from antiphon.server.socket import Socket
+
+__all__ = ["Ack", "Handler", "HandlerFunction", "HandlerFunctionT", "Handlers"]
+
+HandlerFunction: TypeAlias = Callable[..., object]
+HandlerFunctionT = TypeVar("HandlerFunctionT", bound=Callable[..., object])
+
+_EAGER = sys.version_info >= (3, 12)
+_NEVER = -1
+
+
+class Ack:
+    """Answers one event of a client. It may be called once; later calls do nothing."""
+
+    __slots__ = ("_id", "_outstanding", "_socket")
+
+    def __init__(self, socket: Socket, ack_id: int) -> None:
+        self._socket: Socket | None = socket
+        self._id = ack_id
+        self._outstanding = 0
+
+    def __call__(self, *arguments: object) -> None:
+        """Send the answer."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.send_ack(self._id, arguments)
+
+    def expect(self, handlers: Sequence[Handler]) -> None:
+        """Wait for the return values of these handlers, unless one of them answers by itself."""
+        self._outstanding = _NEVER if any(handler.takes_ack for handler in handlers) else len(handlers)
+
+    def returned(self, result: object) -> None:
+        """Take what a handler returned: the first that is not None is the answer, or none at all in the end."""
+        if self._outstanding == _NEVER:
+            return
+        self._outstanding -= 1
+        if result is not None:
+            self(*(result if type(result) is tuple else (result,)))
+        elif self._outstanding == 0:
+            self()
+
+
+class Handler:
+    """A function of the user, with what is known about its signature.
+
+    Args:
+        function: the function.
+        lead: how many arguments come before those of the client (the socket, for a whole namespace).
+        thread: run it in a worker thread.
+        once: drop it before its first call.
+
+    Raises:
+        ConfigurationError: it is not a function, or one that cannot be called with what it will be given.
+    """
+
+    __slots__ = ("_accepts", "_ack_index", "_lead", "_needs", "function", "invoke", "is_async", "once", "takes_ack")
+
+    def __init__(self, function: HandlerFunction, *, lead: int, thread: bool = False, once: bool = False) -> None:
+        if not callable(function):
+            raise ConfigurationError(f"a handler must be a function, not {function!r}")
+        self.function = function
+        self.once = once
+        self.is_async = _is_async(function)
+        if thread and self.is_async:
+            raise ConfigurationError(f"{_name(function)} is async: thread=True is for plain functions")
+        self._lead = lead
+        self._bind()
+        if self.is_async:
+            self.invoke = self._invoke_async
+        elif thread:
+            self.invoke = self._invoke_in_thread
+        else:
+            self.invoke = self._invoke
+
+    def _bind(self) -> None:
+        """Read the signature once."""
+        self._needs, self._accepts, self._ack_index = 0, sys.maxsize, -1
+        try:
+            signature = inspect.signature(self.function)
+        except (TypeError, ValueError):
+            # Some built-in functions do not tell.
+            self.takes_ack = False
+            return
+        positional = [
+            p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in signature.parameters.values()):
+            raise ConfigurationError(f"{_name(self.function)} has a keyword-only parameter that nobody will give it")
+        acks = [index for index, p in enumerate(positional) if _is_ack(p.annotation)]
+        if acks:
+            self._ack_index = acks[0]
+            del positional[acks[0]]
+        self.takes_ack = bool(acks)
+        if not any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
+            self._accepts = len(positional)
+            if self._accepts < self._lead:
+                raise ConfigurationError(f"{_name(self.function)} must take the socket as its first argument")
+        self._needs = sum(p.default is p.empty for p in positional)
+
+    def _fit(self, arguments: list[object], ack: Ack | None) -> list[object]:
+        """Drop what the function does not take, as JavaScript does, and put the acknowledgement where it belongs.
+
+        Raises:
+            TypeError: the client sent fewer arguments than the function needs.
+        """
+        count = len(arguments)
+        if count > self._accepts:
+            arguments = arguments[: self._accepts]
+        elif count < self._needs:
+            lead = self._lead
+            raise TypeError(
+                f"{_name(self.function)} needs {self._needs - lead} arguments, the client sent {count - lead}"
+            )
+        if self.takes_ack:
+            arguments.insert(self._ack_index, ack if ack is not None else _no_ack)
+        return arguments
+
+    def _invoke(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
+        try:
+            if self.takes_ack or not self._needs <= len(arguments) <= self._accepts:
+                arguments = self._fit(arguments, ack)
+            result = self.function(*arguments)
+        except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
+            socket.report(error, event)
+        else:
+            if ack is not None:
+                ack.returned(result)
+
+    def _invoke_async(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
+        try:
+            coroutine = cast("Coroutine[Any, Any, object]", self.function(*self._fit(arguments, ack)))
+        except Exception as error:  # noqa: BLE001
+            socket.report(error, event)
+            return
+        socket.start(self._finish(socket, event, coroutine, ack))
+
+    async def _finish(
+        self, socket: Socket, event: str, coroutine: Coroutine[Any, Any, object], ack: Ack | None
+    ) -> None:
+        if not _EAGER:
+            socket.started()
+        try:
+            result = await coroutine
+        except Exception as error:  # noqa: BLE001
+            socket.report(error, event)
+        else:
+            if ack is not None:
+                ack.returned(result)
+
+    def _invoke_in_thread(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
+        try:
+            arguments = self._fit(arguments, ack)
+        except TypeError as error:
+            socket.report(error, event)
+            return
+        socket.start(self._finish(socket, event, asyncio.to_thread(self.function, *arguments), ack))
+
+
+class Handlers:
+    """The handlers of a socket or a namespace, by event, in the order of their registration."""
+
+    __slots__ = ("_by_event",)
+
+    def __init__(self) -> None:
+        self._by_event: dict[str, list[Handler]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_event)
+
+    def get(self, event: str) -> list[Handler] | None:
+        """Return the handlers of an event, None if there are none. The list is never changed, only replaced."""
+        return self._by_event.get(event)
+
+    def add(self, event: str, handler: Handler) -> None:
+        """Register a handler."""
+        if not isinstance(event, str):
+            raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
+        self._by_event[event] = [*self._by_event.get(event, ()), handler]
+
+    def remove(self, event: str | None = None, function: HandlerFunction | None = None) -> None:
+        """Drop one function of an event, all functions of an event, or everything."""
+        if event is None:
+            self._by_event.clear()
+            return
+        kept = [] if function is None else [h for h in self._by_event.get(event, ()) if h.function != function]
+        if kept:
+            self._by_event[event] = kept
+        else:
+            self._by_event.pop(event, None)
+
+    def discard(self, event: str, handler: Handler) -> None:
+        """Drop a handler that was to be called once."""
+        kept = [h for h in self._by_event.get(event, ()) if h is not handler]
+        if kept:
+            self._by_event[event] = kept
+        else:
+            self._by_event.pop(event, None)
+
+    def names(self) -> list[str]:
+        """Return the events that have handlers. JavaScript: ``eventNames``."""
+        return list(self._by_event)
+
+
+def _no_ack(*_arguments: object) -> None:
+    """Stands in where the client did not ask for an acknowledgement."""
+
+
+def _is_ack(annotation: object) -> bool:
+    return annotation is Ack or (isinstance(annotation, str) and annotation.rpartition(".")[2] == "Ack")
+
+
+def _is_async(function: HandlerFunction) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _name(function: HandlerFunction) -> str:
+    return f"{getattr(function, '__qualname__', repr(function))}()"

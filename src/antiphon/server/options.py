@@ -1,0 +1,218 @@
+"""The options of a server, checked when they are given.
+
+Source: JavaScript, ``server-options.md``. Names in snake_case, durations in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TypeAlias, TypedDict, TypeVar, cast
+
+from antiphon.errors import ConfigurationError
+from antiphon.server.cookie import Cookie, CookieOption, build_cookie
+from antiphon.server.cors import CorsOption, CorsPolicy
+from antiphon.server.request import Request
+from antiphon.socketio.json_parser import DEFAULT_MAX_ATTACHMENTS, JSONParser
+from antiphon.socketio.parser import Parser
+from antiphon.types import TransportName
+
+__all__ = ["AllowRequest", "GenerateId", "HTTPCompression", "Options", "OptionsDict", "PerMessageDeflate"]
+
+AllowRequest: TypeAlias = Callable[[Request], "bool | Awaitable[bool]"]
+"""Decides whether a request may open a session; raise ConnectionRefused to give a reason."""
+
+GenerateId: TypeAlias = Callable[[Request], "str | Awaitable[str]"]
+"""Makes the identifier of a session. It must be unpredictable: who knows it can take the session over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HTTPCompression:
+    """How poll responses are compressed, with gzip or deflate, as the client accepts it.
+
+    Args:
+        threshold: smaller responses (in bytes) are sent as they are.
+        level: 1 (fast) to 9 (small).
+    """
+
+    threshold: int = 1024
+    level: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerMessageDeflate:
+    """How WebSocket messages are compressed. Source: RFC 7692.
+
+    It works where Antiphon itself speaks WebSocket: ``io.run()``, ``io.serve()`` and uvicorn with our protocol class.
+    Other ASGI servers have an option of their own.
+
+    Args:
+        threshold: smaller messages (in bytes) are sent as they are.
+        level: 1 (fast) to 9 (small).
+        mem_level: 1 (least memory) to 9.
+        server_no_context_takeover: forget what was sent after each message; saves memory, costs compression.
+        client_no_context_takeover: make the client do the same.
+        server_max_window_bits: 9 to 15, the window of what is sent.
+        client_max_window_bits: 8 to 15, the window of what is received; None leaves it to the client.
+    """
+
+    threshold: int = 1024
+    level: int = 6
+    mem_level: int = 8
+    server_no_context_takeover: bool = False
+    client_no_context_takeover: bool = False
+    server_max_window_bits: int | None = None
+    client_max_window_bits: int | None = None
+
+
+class OptionsDict(TypedDict, total=False):
+    """The options as keyword arguments; :class:`Options` says what each means."""
+
+    path: str
+    add_trailing_slash: bool
+    transports: Sequence[TransportName]
+    allow_upgrades: bool
+    allow_eio3: bool
+    ping_interval: float
+    ping_timeout: float
+    upgrade_timeout: float
+    connect_timeout: float
+    max_http_buffer_size: int
+    max_send_buffer_size: int
+    max_attachments: int
+    http_compression: bool | HTTPCompression
+    per_message_deflate: bool | PerMessageDeflate
+    cookie: CookieOption
+    cors: CorsOption
+    allow_request: AllowRequest | None
+    generate_id: GenerateId | None
+    initial_packet: str | bytes | None
+    parser: Parser | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of a server.
+
+    Args:
+        path: where it is reached, without the trailing slash.
+        add_trailing_slash: clients ask for ``path`` with a slash at its end.
+        transports: the enabled ones.
+        allow_upgrades: tell polling clients that they may upgrade to WebSocket.
+        allow_eio3: serve Socket.IO 2 clients too.
+        ping_interval: seconds from one heartbeat to the next.
+        ping_timeout: seconds that a client has to answer a ping.
+        upgrade_timeout: seconds that a client has to finish an upgrade.
+        connect_timeout: seconds that a client has to join a namespace.
+        max_http_buffer_size: bytes that one message (WebSocket) or one request body (polling) may have.
+        max_send_buffer_size: bytes that may wait for a client that does not read; beyond it the client is dropped.
+        max_attachments: binary attachments that one received packet may have.
+        http_compression: compress poll responses; True for the defaults.
+        per_message_deflate: compress WebSocket messages; True for the defaults.
+        cookie: send the session id in a cookie too, for sticky load balancers; True for one named ``io``.
+        cors: which pages of other origins may connect.
+        allow_request: decides about each request that opens a session.
+        generate_id: makes session identifiers.
+        initial_packet: a message that is sent along with the handshake.
+        parser: another parser; clients must use the same.
+
+    Raises:
+        ConfigurationError: an option is unknown, or its value makes no sense.
+    """
+
+    path: str = "/socket.io"
+    add_trailing_slash: bool = True
+    transports: Sequence[TransportName] = ("polling", "websocket")
+    allow_upgrades: bool = True
+    allow_eio3: bool = False
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    connect_timeout: float = 45.0
+    max_http_buffer_size: int = 1_000_000
+    max_send_buffer_size: int = 16_000_000
+    max_attachments: int = DEFAULT_MAX_ATTACHMENTS
+    http_compression: bool | HTTPCompression = True
+    per_message_deflate: bool | PerMessageDeflate = False
+    cookie: CookieOption = None
+    cors: CorsOption = None
+    allow_request: AllowRequest | None = None
+    generate_id: GenerateId | None = None
+    initial_packet: str | bytes | None = None
+    parser: Parser | None = None
+
+    prefix: str = field(init=False)
+    """What a request path starts with."""
+    cors_policy: CorsPolicy = field(init=False)
+    session_cookie: Cookie | None = field(init=False)
+    compression: HTTPCompression | None = field(init=False)
+    deflate: PerMessageDeflate | None = field(init=False)
+    wire_parser: Parser = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._check()
+        prefix = "/" + self.path.strip("/")
+        self._set("prefix", prefix if prefix == "/" or not self.add_trailing_slash else prefix + "/")
+        self._set("transports", tuple(self.transports))
+        self._set("cors_policy", CorsPolicy.build(self.cors))
+        self._set("session_cookie", build_cookie(self.cookie))
+        self._set("compression", _enabled(self.http_compression, HTTPCompression))
+        self._set("deflate", _enabled(self.per_message_deflate, PerMessageDeflate))
+        self._set("wire_parser", self.parser or JSONParser(max_attachments=self.max_attachments))
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check(self) -> None:
+        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}")
+            if value > 3600:
+                raise ConfigurationError(f"{name} is in seconds: {value!r} would be {value / 3600:.0f} hours")
+        for name in ("max_http_buffer_size", "max_send_buffer_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ConfigurationError(f"{name} must be a number of bytes above 0, not {value!r}")
+        if isinstance(self.transports, str) or not self.transports or set(self.transports) - {"polling", "websocket"}:
+            raise ConfigurationError(
+                f'transports must be a list of "polling" and "websocket", at least one, not {self.transports!r}'
+            )
+        if not isinstance(self.path, str):
+            raise ConfigurationError(f'path must be a string such as "/socket.io", not {self.path!r}')
+        for name in ("allow_request", "generate_id"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise ConfigurationError(f"{name} must be a function of the request, not {getattr(self, name)!r}")
+
+    @classmethod
+    def build(cls, options: OptionsDict) -> Options:
+        """Make options of keyword arguments.
+
+        Raises:
+            ConfigurationError: one is unknown (the message suggests what was meant), or its value makes no sense.
+        """
+        known = [f.name for f in fields(cls) if f.init]
+        for name in options:
+            if name not in known:
+                close = difflib.get_close_matches(_snake(name), known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+                raise ConfigurationError(f"unknown option {name}: {hint}")
+        return cls(**options)
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+T = TypeVar("T")
+
+
+def _enabled(value: bool | T, default: type[T]) -> T | None:
+    if value is True:
+        return default()
+    if value is False or value is None:
+        return None
+    if not isinstance(value, default):
+        raise ConfigurationError(f"expected True, False or {default.__name__}(...), not {value!r}")
+    return cast("T", value)

@@ -1,0 +1,305 @@
+"""HTTP long-polling.
+
+The server answers a GET when it has packets, and reads packets from the body of a POST. Only one of each may be under way.
+
+Source: Engine.IO protocol 4, "HTTP long-polling"; JavaScript: ``Polling`` and ``JSONP`` of ``engine.io``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+from urllib.parse import parse_qs
+
+import orjson
+
+from antiphon.engineio import v3
+from antiphon.engineio.packet import CLOSE, NOOP, PacketType, WirePacket
+from antiphon.engineio.payload import decode_payload, encode_payload
+from antiphon.errors import PacketError
+from antiphon.server.compression import compress_body
+from antiphon.server.fanout import Flusher, Message
+from antiphon.server.options import Options
+from antiphon.server.request import Headers, Request, Response
+from antiphon.server.transport import Transport
+
+__all__ = ["Body", "Polling"]
+
+Body: TypeAlias = Callable[[], Awaitable[bytes | None]]
+"""Reads the next piece of a request's body: ``b""`` at its end, None once the client has gone."""
+
+_OCTETS: Final = "application/octet-stream"
+
+
+class Polling(Transport):
+    """Long-polling for one session."""
+
+    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reading", "_size",
+                 "_supports_binary", "_unsent", "_waiters", "close_code", "owner")  # fmt: skip
+
+    name = "polling"
+
+    def __init__(self, request: Request, *, protocol: int, options: Options, flusher: Flusher) -> None:
+        self.close_code = None
+        self._options = options
+        self._flusher = flusher
+        self._protocol = protocol
+        self._supports_binary = not request.query.get("b64")
+        jsonp = request.query.get("j")
+        self._jsonp = None if jsonp is None else re.sub("[^0-9]", "", jsonp)
+        self._unsent: list[WirePacket] = []
+        self._size = 0
+        self._compress = False
+        self._poll: asyncio.Future[Response] | None = None
+        self._reading = False
+        self._closed = False
+        self._closing = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    # What is sent
+
+    def send_text(self, data: bytes) -> None:
+        """Send a text packet with the next poll."""
+        self._compress = True
+        self._append(data, len(data))
+
+    def send_message(self, message: Message) -> None:
+        """Send a message with the next poll."""
+        self._compress = self._compress or message.compress
+        for packet in message.packets:
+            self._append(packet, len(packet) if isinstance(packet, bytes) else len(packet.data))
+
+    def send_packets(self, packets: list[WirePacket]) -> None:
+        """Send packets with the next poll."""
+        for packet in packets:
+            self._append(packet, len(packet) if isinstance(packet, bytes) else len(packet.data))
+
+    def _append(self, packet: WirePacket, size: int) -> None:
+        if self._closed:
+            return
+        if not self._unsent and self._poll is not None:
+            self._flusher.add(self)
+        self._unsent.append(packet)
+        self._size += size
+        if self._size > self._options.max_send_buffer_size and self._poll is None:
+            self._closed = True
+            asyncio.get_running_loop().call_soon(self._overflow)
+
+    def _overflow(self) -> None:
+        self._unsent.clear()
+        self.owner.transport_failed(self, "the client does not poll: max_send_buffer_size is exceeded")
+
+    def flush(self) -> None:
+        """Answer the pending poll with what there is."""
+        if self._poll is not None and self._unsent:
+            self._answer()
+
+    def release(self) -> None:
+        """Answer the pending poll with a noop, so that the client can go on with its upgrade."""
+        if self._poll is not None:
+            self._unsent.append(NOOP)
+            self._answer()
+
+    def take_unsent(self) -> list[WirePacket]:
+        """Give back what waits, before an upgrade."""
+        unsent, self._unsent, self._size = self._unsent, [], 0
+        return unsent
+
+    @property
+    def writable(self) -> bool:
+        """Whether a poll is pending."""
+        return self._poll is not None
+
+    def drained(self) -> Awaitable[None] | None:
+        """Return what to await until a poll has taken everything; None if it has."""
+        if not self._unsent or self._closed:
+            return None
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
+
+    def _answer(self) -> None:
+        poll, self._poll = self._poll, None
+        if poll is not None and not poll.done():
+            poll.set_result(self._response())
+
+    def _response(self) -> Response:
+        packets, compress = self.take_unsent(), self._compress
+        self._compress = False
+        self._wake()
+        binary = False
+        if self._protocol == 4:
+            body = encode_payload(packets)
+        else:
+            body, binary = v3.encode_payload(packets, supports_binary=self._supports_binary)
+        headers: Headers = {"content-type": _OCTETS if binary else "text/plain; charset=UTF-8"}
+        if self._jsonp is not None:
+            text = orjson.dumps(body.decode("utf-8", "replace"))
+            text = text.replace("\u2028".encode(), b"\\u2028").replace("\u2029".encode(), b"\\u2029")
+            body = b"___eio[%s](%s);" % (self._jsonp.encode(), text)
+        if self._closing:
+            self._closed = True
+            asyncio.get_running_loop().call_soon(self.owner.transport_closed, self)
+        return Response(200, body, headers, compressible=compress)
+
+    # What is asked
+
+    async def on_request(self, request: Request, body: Body) -> Response:
+        """Answer a request of this session. The handshake counts as its first poll."""
+        if request.method == "GET":
+            return await self._on_poll(request, body)
+        if request.method == "POST":
+            return await self._on_data(request, body)
+        return Response(500)
+
+    async def _on_poll(self, request: Request, body: Body) -> Response:
+        if self._poll is not None:
+            self.owner.transport_failed(self, "overlap from client")
+            return Response(400)
+        if self._unsent:
+            response = self._response()
+        else:
+            response = await self._wait(body)
+        return self._finish(request, response)
+
+    async def _wait(self, body: Body) -> Response:
+        """Wait for something to send, or for the client to go away."""
+        loop = asyncio.get_running_loop()
+        poll = self._poll = loop.create_future()
+        watch = loop.create_task(self._watch(poll, body))
+        try:
+            return await poll
+        finally:
+            watch.cancel()
+            if self._poll is poll:
+                self._poll = None
+
+    async def _watch(self, poll: asyncio.Future[Response], body: Body) -> None:
+        while await body() is not None:
+            pass
+        if not poll.done():
+            self._poll = None
+            poll.set_result(Response(400))
+            self.owner.transport_failed(self, "poll connection closed prematurely")
+
+    async def _on_data(self, request: Request, body: Body) -> Response:
+        if self._reading:
+            self.owner.transport_failed(self, "data request overlap from client")
+            return Response(400)
+        binary = request.headers.get("content-type") == _OCTETS
+        if binary and self._protocol == 4:
+            self.owner.transport_failed(self, "invalid content")
+            return Response(400)
+        self._reading = True
+        try:
+            data = await self._read(body)
+        finally:
+            self._reading = False
+        if isinstance(data, Response):
+            return data
+        if self._closed or not self._receive(data, binary=binary):
+            return Response(400)
+        # text/html because some browsers offer text/plain as a download.
+        return self._finish(request, Response(200, b"ok", {"content-type": "text/html"}))
+
+    async def _read(self, body: Body) -> bytes | Response:
+        limit = self._options.max_http_buffer_size
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await body():
+            size += len(piece)
+            if size > limit:
+                return Response(413)
+            pieces.append(piece)
+        if piece is None:
+            self.owner.transport_failed(self, "data request connection closed prematurely")
+            return Response(400)
+        return b"".join(pieces)
+
+    def _receive(self, data: bytes, *, binary: bool) -> bool:
+        """Hand the packets of a body over; False if one was none."""
+        if self._jsonp is not None:
+            data = _unwrap_jsonp(data)
+        elif not binary:
+            data = _repair(data)
+        try:
+            packets = v3.decode_payload(data, binary=binary) if self._protocol == 3 else decode_payload(data)
+            for packet in packets:
+                if packet.type is PacketType.CLOSE:
+                    # The pending poll ends with a noop, as the client closes of its own will.
+                    self.release()
+                    self.owner.transport_closed(self)
+                    return True
+                self.owner.receive_packet(packet)
+                if self._closed:
+                    break
+        except PacketError as error:
+            self.owner.receive_error(error)
+            return False
+        return True
+
+    def _finish(self, request: Request, response: Response) -> Response:
+        """Add what every good response of the session has."""
+        asked = request.headers
+        headers = response.headers
+        compression = self._options.compression
+        if response.compressible and compression is not None:
+            response.body = compress_body(response.body, headers, asked.get("accept-encoding", ""), compression)
+        agent = asked.get("user-agent", "")
+        if ";MSIE" in agent or "Trident/" in agent:
+            headers["x-xss-protection"] = "0"
+        headers["cache-control"] = "no-store"
+        return response
+
+    # How it ends
+
+    def close(self) -> bool:
+        """Tell the client with the pending poll, or with the next one."""
+        self._unsent.append(CLOSE)
+        if self._poll is None:
+            self._closing = True
+            return False
+        self._end()
+        return True
+
+    def discard(self) -> None:
+        """End at once; a pending poll is told."""
+        if not self._closed:
+            if not self._closing:
+                self._unsent.append(CLOSE)
+            self._end()
+
+    def _end(self) -> None:
+        self._closed = True
+        self._closing = False
+        self._answer()
+        self.take_unsent()
+        self._wake()
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+
+def _repair(body: bytes) -> bytes:
+    """Replace what is not UTF-8, as the official server does; only WebSocket closes for it."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace").encode()
+    return body
+
+
+_ESCAPED_NEWLINE = re.compile(rb"(\\)?\\n")
+
+
+def _unwrap_jsonp(body: bytes) -> bytes:
+    """Take the payload out of the form that a JSONP client posts, where newlines are escaped."""
+    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    data = form.get("d", [""])[-1].encode()
+    data = _ESCAPED_NEWLINE.sub(lambda match: match[0] if match[1] else b"\n", data)
+    return data.replace(b"\\\\n", b"\\n")

@@ -1,0 +1,112 @@
+"""The HTTP request that opened a session, and the response to a request.
+
+Source: JavaScript, ``socket.request``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+__all__ = ["Headers", "Request", "Response"]
+
+Headers: TypeAlias = dict[str, str]
+"""Header names in lower case. Repeated ones are joined as RFC 9110, section 5.3 allows."""
+
+RawHeaders: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+
+class Request:
+    """An HTTP request, without its body.
+
+    It is kept as long as its session lives, so it keeps bytes and makes objects of them when asked.
+
+    Args:
+        method: upper case.
+        path: as the client wrote it, percent-encoded.
+        query_string: what stood behind the question mark.
+        raw_headers: as ASGI gives them; or the whole header block, which takes less memory.
+        client: the address of the peer.
+        secure: True over TLS.
+        upgrade: True for a WebSocket handshake.
+    """
+
+    __slots__ = ("_query", "_raw_headers", "client", "method", "path", "query_string", "secure", "upgrade")
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        path: str,
+        query_string: bytes,
+        raw_headers: RawHeaders | bytes,
+        client: tuple[str, int] | None,
+        secure: bool,
+        upgrade: bool,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query_string = query_string
+        self._raw_headers = raw_headers
+        self._query: dict[str, str] | None = None
+        self.client = client
+        self.secure = secure
+        self.upgrade = upgrade
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, made anew at each access."""
+        raw = self._raw_headers
+        pairs = _split(raw) if isinstance(raw, bytes) else raw
+        headers: Headers = {}
+        for name, value in pairs:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            if key in headers:
+                headers[key] += ("; " if key == "cookie" else ", ") + text
+            else:
+                headers[key] = text
+        return headers
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query parameters; of a repeated one, the last value."""
+        if self._query is None:
+            text = self.query_string.decode("utf-8", "replace")
+            self._query = dict(parse_qsl(text, keep_blank_values=True))
+        return self._query
+
+    @property
+    def url(self) -> str:
+        """Path and query, as the client wrote them."""
+        if not self.query_string:
+            return self.path
+        return f"{self.path}?{self.query_string.decode('latin-1')}"
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+
+def _split(block: bytes) -> Iterable[tuple[bytes, bytes]]:
+    for line in block.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if colon:
+            yield name, value.strip()
+
+
+@dataclass(slots=True)
+class Response:
+    """What a request is answered.
+
+    Attributes:
+        status: the HTTP status.
+        body: the whole body.
+        headers: without ``Content-Length``, which follows from the body.
+        compressible: whether the body may be compressed.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=dict)
+    compressible: bool = False

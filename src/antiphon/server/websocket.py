@@ -1,0 +1,173 @@
+"""WebSocket over ASGI: the portable way, on any ASGI server. The fast path is in ``antiphon.uvicorn``.
+
+Source: ASGI specification, "WebSocket"; JavaScript: ``WebSocket`` of ``engine.io``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from antiphon.engineio.packet import Binary, WirePacket
+from antiphon.engineio.v3 import BINARY_MESSAGE
+from antiphon.server.fanout import Message
+from antiphon.server.transport import Transport
+
+__all__ = ["TOO_BIG", "ASGIWebSocket"]
+
+TOO_BIG: Final = 1009
+"""The close code for a message that is larger than ``max_http_buffer_size``."""
+
+_WRITE_TIMEOUT: Final = 30.0
+
+
+class ASGIWebSocket(Transport):
+    """A WebSocket connection that an ASGI server holds.
+
+    Args:
+        send: sends one packet through the ASGI server.
+        protocol: the revision of Engine.IO, 3 or 4.
+        limit: bytes that may wait for a peer that does not read.
+
+    Attributes:
+        peer_left: True if there is nobody to close the connection with.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_lead",
+        "_limit",
+        "_out",
+        "_send",
+        "_size",
+        "_waiters",
+        "_wakeup",
+        "close_code",
+        "owner",
+        "peer_left",
+    )
+
+    name = "websocket"
+
+    def __init__(self, send: Callable[[WirePacket], Awaitable[None]], *, protocol: int, limit: int) -> None:
+        self._send = send
+        self._lead = BINARY_MESSAGE if protocol == 3 else b""
+        self._limit = limit
+        self._out: list[WirePacket] = []
+        self._size = 0
+        self._closing = False
+        self._wakeup = asyncio.Event()
+        self._waiters: list[asyncio.Future[None]] = []
+        self.close_code = None
+        self.peer_left = False
+
+    def send_text(self, data: bytes) -> None:
+        """Send a text packet."""
+        self._append(data, len(data))
+
+    def send_message(self, message: Message) -> None:
+        """Send a message and its attachments."""
+        self.send_packets(message.packets)
+
+    def send_packets(self, packets: list[WirePacket]) -> None:
+        """Send several packets."""
+        for packet in packets:
+            if isinstance(packet, Binary):
+                self._append(Binary(self._lead + packet.data) if self._lead else packet, len(packet.data))
+            else:
+                self._append(packet, len(packet))
+
+    def _append(self, packet: WirePacket, size: int) -> None:
+        if self._closing:
+            return
+        self._out.append(packet)
+        self._size += size
+        self._wakeup.set()
+        if self._size > self._limit:
+            self._closing = True
+            self._out.clear()
+            asyncio.get_running_loop().call_soon(
+                self.owner.transport_failed, self, "the client does not read: max_send_buffer_size is exceeded"
+            )
+
+    async def write(self) -> None:
+        """Send what is collected until the transport is closed. Runs as a task of its own."""
+        while True:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            out, self._out = self._out, []
+            for packet in out:
+                await self._send(packet)
+                self._size -= len(packet.data) if isinstance(packet, Binary) else len(packet)
+            if self._out:
+                self._wakeup.set()
+                continue
+            self._release()
+            if self._closing:
+                return
+
+    def _release(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    def drained(self) -> Awaitable[None] | None:
+        """Return what to await until the ASGI server has taken everything; None if it has."""
+        if not self._size or self._closing:
+            return None
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
+
+    def close(self) -> bool:
+        """Close after what waits was sent."""
+        self._closing = True
+        self._wakeup.set()
+        return True
+
+    def discard(self) -> None:
+        """Close after what waits was sent; the writer gives up on a peer that does not read."""
+        self.close()
+
+    async def serve(self, receive: Callable[[], Awaitable[bytes | str | None]], max_size: int) -> None:
+        """Read messages until either side closes.
+
+        Args:
+            receive: the next message, or None at the end.
+            max_size: bytes that a message may have.
+        """
+        reader = asyncio.ensure_future(self._read(receive, max_size))
+        writer = asyncio.ensure_future(self.write())
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            if not writer.done():
+                # The reader is done: the peer has left, or broke the rules and is told so with what still waits.
+                self.close()
+                await asyncio.wait((writer,), timeout=_WRITE_TIMEOUT)
+            self.peer_left = self.peer_left or writer.cancelled() or not writer.done() or writer.exception() is not None
+        finally:
+            self._closing = True
+            reader.cancel()
+            writer.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+            self._release()
+            self.owner.transport_closed(self)
+
+    async def _read(self, receive: Callable[[], Awaitable[bytes | str | None]], max_size: int) -> None:
+        while not self._closing:
+            message = await receive()
+            if message is None:
+                self.peer_left = True
+                self.owner.transport_closed(self)
+                return
+            data = message.encode("utf-8", "surrogatepass") if isinstance(message, str) else message
+            if len(data) > max_size:
+                self.close_code = TOO_BIG
+                self.owner.transport_failed(self, "Max payload size exceeded")
+                return
+            if isinstance(message, str):
+                self.owner.receive_text(data)
+            else:
+                self.owner.receive_binary(data)

@@ -1,0 +1,5 @@
+"""The fast path: uvicorn accepts, picows speaks WebSocket. Name it to uvicorn as ``--ws antiphon.uvicorn:WebSocketProtocol``."""
+
+from antiphon.uvicorn.protocol import WebSocketProtocol
+
+__all__ = ["WebSocketProtocol"]

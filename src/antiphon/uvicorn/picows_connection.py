@@ -1,0 +1,359 @@
+"""A WebSocket connection on picows.
+
+The constructor of picows' ``WSProtocol`` is not documented API. This is the only file that touches it.
+
+Source: RFC 6455; JavaScript: ``WebSocket`` of ``engine.io``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABCMeta
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse
+from picows.common import WSUpgradeResponseWithListener
+from picows.picows import WSProtocol
+
+from antiphon.engineio.packet import Binary, WirePacket
+from antiphon.server.engine_socket import CLOSED
+from antiphon.server.fanout import Flusher, Message, text_frame
+from antiphon.server.transport import Owner, Transport
+
+__all__ = ["PicowsConnection", "upgrade"]
+
+logger = logging.getLogger("antiphon.websocket")
+
+_TEXT: Final = WSMsgType.TEXT
+_BINARY: Final = WSMsgType.BINARY
+_CONTINUATION: Final = WSMsgType.CONTINUATION
+_CLOSE: Final = WSMsgType.CLOSE
+_PONG: Final = WSMsgType.PONG
+
+_PROTOCOL_ERROR: Final = 1002
+_TOO_BIG: Final = 1009
+
+_READ_BUFFER_SIZE: Final = 2048
+"""Bytes that picows keeps for each connection; it grows with the frames that come."""
+
+_CLOSE_TIMEOUT: Final = 30.0
+"""Seconds that a peer has to answer a close frame."""
+
+
+class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):  # type: ignore[misc]
+    """A WebSocket connection. It collects finished frames and writes them once per turn of the event loop.
+
+    Args:
+        protocol: the revision of Engine.IO, 3 or 4.
+        flusher: collects the connections that have something to send.
+        max_message_size: bytes that a received message may have.
+        max_unsent_size: bytes that may wait for a peer that does not read.
+        on_lost: called once, when the connection is gone.
+    """
+
+    __slots__ = ("_closing", "_eio3", "_fragments", "_is_text", "_mark", "_max_message_size", "_max_unsent_size",
+                 "_on_lost", "_out", "_paused", "_timeout", "_transport", "_waiters", "_write", "close_code",
+                 "owner")  # fmt: skip
+
+    name = "websocket"
+
+    def __init__(
+        self,
+        *,
+        protocol: int,
+        flusher: Flusher,
+        max_message_size: int,
+        max_unsent_size: int,
+        on_lost: Callable[[PicowsConnection], None],
+    ) -> None:
+        self.owner: Owner = CLOSED
+        self.close_code: int | None = None
+        self._eio3 = protocol == 3
+        self._mark = flusher.add
+        self._max_message_size = max_message_size
+        self._max_unsent_size = max_unsent_size
+        self._on_lost = on_lost
+        self._out: list[bytes] = []
+        self._paused = False
+        self._closing = False
+        self._is_text = False
+        self._fragments: bytearray | None = None
+        self._timeout: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+
+    # What picows reports
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Remember where to write."""
+        self._transport = transport.underlying_transport
+        self._write = self._transport.write
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - there is only one
+        """Take a frame. A whole text message is what nearly all of them are."""
+        kind = frame.msg_type
+        if kind is _TEXT and frame.fin and not frame.rsv1 and self._fragments is None:
+            self.owner.receive_text(frame.get_payload_as_bytes())
+        else:
+            self._on_other_frame(kind, frame)
+
+    def _on_other_frame(self, kind: WSMsgType, frame: WSFrame) -> None:
+        if kind is _CLOSE:
+            self._on_close_frame(frame)
+        elif kind is _PONG:
+            pass
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.fail(_PROTOCOL_ERROR, "a reserved bit is set, but no extension was negotiated")
+        elif (kind is _CONTINUATION) is (self._fragments is None):
+            self.fail(_PROTOCOL_ERROR, "a continuation frame where none belongs, or none where one does")
+        elif kind is _CONTINUATION or not frame.fin:
+            self._on_fragment(kind, frame)
+        elif kind is _BINARY:
+            self.owner.receive_binary(frame.get_payload_as_bytes())
+
+    def _on_fragment(self, kind: WSMsgType, frame: WSFrame) -> None:
+        message = self._fragments
+        if message is None:
+            message = self._fragments = bytearray()
+            self._is_text = kind is _TEXT
+        message += frame.get_payload_as_memoryview()
+        if len(message) > self._max_message_size:
+            self.fail(_TOO_BIG, "Max payload size exceeded")
+        elif frame.fin:
+            self._fragments = None
+            self.deliver(bytes(message), is_text=self._is_text)
+
+    def deliver(self, message: bytes, *, is_text: bool) -> None:
+        """Hand a whole message over."""
+        if is_text:
+            self.owner.receive_text(message)
+        else:
+            self.owner.receive_binary(message)
+
+    def _on_close_frame(self, frame: WSFrame) -> None:
+        """Answer the peer's close frame, or end what our own has begun."""
+        if not self._closing:
+            payload = frame.get_payload_as_bytes()[:2]
+            self._closing = True
+            self._out.append(b"\x88" + bytes((len(payload),)) + payload)
+            self._write_out()
+        self._transport.close()
+        self.owner.transport_closed(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
+        """Be told that the connection is gone."""
+        self._closing = True
+        if self._timeout is not None:
+            self._timeout.cancel()
+        self._out.clear()
+        self._release()
+        owner, self.owner = self.owner, CLOSED
+        owner.transport_closed(self)
+        self._on_lost(self)
+
+    def fail(self, code: int, description: str) -> None:
+        """Close because the peer broke the protocol."""
+        if not self._closing:
+            self.close_code = code
+            self.owner.transport_failed(self, description)
+
+    def parser_failed(self, description: str) -> None:
+        """Be told that picows gives up; it sends the close frame itself."""
+        if not self._closing:
+            self._closing = True
+            self._out.clear()
+            self._expect_end()
+            self.owner.transport_failed(self, description)
+
+    # What is sent
+
+    def send_text(self, data: bytes) -> None:
+        """Send a text packet with this turn of the loop."""
+        out = self._out
+        if not out:
+            self._mark(self)
+        out.append(text_frame(data))
+        if self._paused:
+            self._check_unsent()
+
+    def send_message(self, message: Message) -> None:
+        """Send a message and its attachments with this turn of the loop."""
+        out = self._out
+        if not out:
+            self._mark(self)
+        out.append(message.frames_v3 if self._eio3 else message.frames)
+        if self._paused:
+            self._check_unsent()
+
+    def send_packets(self, packets: list[WirePacket]) -> None:
+        """Send several packets with this turn of the loop."""
+        for packet in packets:
+            if isinstance(packet, Binary):
+                self.send_message(Message(None, (packet.data,)))
+            else:
+                self.send_text(packet)
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        if self._paused or self._closing:
+            return
+        out = self._out
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            self._write(data)
+            if self._waiters is not None and not self._paused:
+                self._release()
+
+    def _write_out(self) -> None:
+        """Write the last that will be written, whether the peer reads or not."""
+        out, self._out = self._out, []
+        self._write(b"".join(out))
+
+    def pause_writing(self) -> None:
+        """Be told that the peer does not read as fast as we write."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Be told that the peer has caught up."""
+        self._paused = False
+        if self._out:
+            self._mark(self)
+        else:
+            self._release()
+
+    def _check_unsent(self) -> None:
+        if not self._closing and sum(map(len, self._out)) > self._max_unsent_size:
+            self._closing = True
+            self._out.clear()
+            asyncio.get_running_loop().call_soon(self._drop)
+
+    def _drop(self) -> None:
+        self._transport.abort()
+        self.owner.transport_failed(self, "the client does not read: max_send_buffer_size is exceeded")
+
+    def drained(self) -> Awaitable[None] | None:
+        """Return what to await until the peer has taken enough that more can be written; None if it has."""
+        if (not self._out and not self._paused) or self._closing:
+            return None
+        waiter = asyncio.get_running_loop().create_future()
+        if self._waiters is None:
+            self._waiters = []
+        self._waiters.append(waiter)
+        return waiter
+
+    def _release(self) -> None:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # How it ends
+
+    def close(self) -> bool:
+        """Write what waits and a close frame; the peer has some time to answer it."""
+        if not self._closing:
+            self._closing = True
+            code = self.close_code
+            self._out.append(b"\x88\x00" if code is None else b"\x88\x02" + code.to_bytes(2, "big"))
+            self._write_out()
+            self._release()
+            self._expect_end()
+        return True
+
+    def _expect_end(self) -> None:
+        self._timeout = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, self._transport.abort)
+
+    def discard(self) -> None:
+        """Do the same as :meth:`close`: the session does not wait for the answer in any case."""
+        self.close()
+
+
+class _Log:
+    """What picows logs to. It reports in this way alone what it finds wrong with the peer's frames."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: PicowsConnection) -> None:
+        self._connection = connection
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802 - the name is given by logging
+        """Tell picows not to bother."""
+        return False
+
+    def error(self, message: str, *arguments: object) -> None:
+        """Take an error of the frame parser: a close code and a text."""
+        cause = arguments[0] if arguments else message
+        if isinstance(cause, tuple) and len(cause) == 2:
+            code, text = cause
+            self._connection.parser_failed("Max payload size exceeded" if code == WSCloseCode.MESSAGE_TOO_BIG else text)
+        else:
+            logger.error(message, *arguments)
+
+    def exception(self, message: str, *arguments: object) -> None:
+        """Log an exception that came out of our own code."""
+        logger.exception(message, *arguments)
+
+    def log(self, level: int, message: str, *arguments: object) -> None:
+        """Ignore what is for the authors of picows."""
+
+    debug = info = warning = lambda _self, *_arguments: None
+
+
+def upgrade(
+    transport: asyncio.Transport, connection: PicowsConnection, key: str, headers: dict[str, str], max_frame_size: int
+) -> WSProtocol:
+    """Finish a WebSocket handshake and let picows speak on the transport.
+
+    Args:
+        transport: the transport that the request came on.
+        connection: gets the frames.
+        key: the ``Sec-WebSocket-Key`` of the request.
+        headers: more headers of the 101 response.
+        max_frame_size: bytes that a frame may have.
+
+    Returns:
+        The protocol that the transport must be given.
+    """
+
+    def accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), connection)
+
+    log: Any = _Log(connection)
+    protocol = WSProtocol(
+        None,  # host_port, of clients
+        None,  # ws_path, of clients
+        False,  # is_client_side
+        accept,
+        log,
+        False,  # disconnect_on_exception
+        None,  # websocket_handshake_timeout
+        False,  # enable_auto_ping
+        0,  # auto_ping_idle_timeout
+        0,  # auto_ping_reply_timeout
+        1,  # auto_ping_strategy
+        True,  # enable_auto_pong
+        max_frame_size,
+        None,  # extra_headers, of clients
+        _READ_BUFFER_SIZE,
+    )
+    protocol.connection_made(transport)
+    # The real request was checked by us. This one says the same in the only form that picows accepts.
+    feed(
+        protocol,
+        b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: %s\r\n\r\n" % key.encode("latin-1"),
+    )
+    return protocol
+
+
+def feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Give a buffered protocol data that was read already."""
+    view = memoryview(data)
+    while view:
+        buffer = memoryview(protocol.get_buffer(len(view)))  # type: ignore[arg-type]
+        count = min(len(buffer), len(view))
+        buffer[:count] = view[:count]
+        protocol.buffer_updated(count)
+        view = view[count:]

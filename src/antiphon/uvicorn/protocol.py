@@ -1,0 +1,260 @@
+"""The WebSocket protocol class for uvicorn's ``ws=``.
+
+uvicorn reads the request. If it is for a Socket.IO server, the connection is handed to picows and never sees ASGI; any
+other one is handed to uvicorn's own class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
+
+from uvicorn.config import WS_PROTOCOLS, Config
+from uvicorn.importer import import_from_string
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.utils import get_remote_addr, is_ssl
+from uvicorn.server import ServerState
+
+from antiphon.asgi.application import matches
+from antiphon.errors import HandshakeError
+from antiphon.server.engine import Admission
+from antiphon.server.request import Request, Response
+from antiphon.server.server import Server
+from antiphon.uvicorn.deflate import negotiate
+from antiphon.uvicorn.discovery import MountedServer, find_servers
+from antiphon.uvicorn.picows_connection import PicowsConnection, feed, upgrade
+
+if TYPE_CHECKING:
+    from picows.picows import WSProtocol
+
+__all__ = ["WebSocketProtocol"]
+
+logger = logging.getLogger("antiphon.websocket")
+
+_REASONS = {400: b"Bad Request", 403: b"Forbidden", 426: b"Upgrade Required", 500: b"Internal Server Error"}
+
+_servers: WeakKeyDictionary[Config, list[MountedServer]] = WeakKeyDictionary()
+
+
+class WebSocketProtocol(asyncio.Protocol):
+    """Decides who gets a WebSocket connection, and lives no longer than that.
+
+    Args:
+        config: of uvicorn.
+        server_state: of uvicorn.
+        app_state: of the lifespan.
+    """
+
+    def __init__(self, *, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        self._config = config
+        self._server_state = server_state
+        self._app_state = app_state
+        self._transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._next: asyncio.Protocol | WSProtocol | None = None
+        self._early = bytearray()
+        self._admitting: asyncio.Task[None] | None = None
+        self._started = False
+
+    # The part of asyncio's protocol that uvicorn calls by hand
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport over."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the request, which uvicorn gives in one piece; then what comes until the next protocol is in place."""
+        if not self._started:
+            self._started = True
+            self._on_request(data)
+        elif self._next is None:
+            self._early += data
+            if len(self._early) > self._config.ws_max_size:
+                self._transport.close()
+        elif isinstance(self._next, asyncio.BufferedProtocol):
+            feed(self._next, data)
+        else:
+            self._next.data_received(data)
+
+    def eof_received(self) -> None:
+        """Pass on that the peer sends no more."""
+        if self._next is not None:
+            self._next.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass on that the connection is gone."""
+        if self._admitting is not None:
+            self._admitting.cancel()
+        if self._next is not None:
+            self._next.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Pass on that the peer does not read."""
+        if self._next is not None:
+            self._next.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass on that the peer reads again."""
+        if self._next is not None:
+            self._next.resume_writing()
+
+    def _hand_over(self, protocol: asyncio.Protocol | WSProtocol) -> None:
+        self._next = protocol
+        # Not now: uvicorn is about to set us.
+        asyncio.get_running_loop().call_soon(self._transport.set_protocol, protocol)
+
+    # Who gets it
+
+    def _on_request(self, data: bytes) -> None:
+        head, _, _ = data.partition(b"\r\n\r\n")
+        line, _, block = head.partition(b"\r\n")
+        _, url, _ = line.split(b" ", 2)
+        path, _, query = url.partition(b"?")
+        server = self._find_server(path)
+        if server is None or not _is_tcp(self._transport):
+            self._delegate(data)
+            return
+        client, secure = self._peer(block)
+        request = Request(
+            method="GET",
+            path=self._config.root_path + path.decode("latin-1"),
+            query_string=query,
+            raw_headers=block,
+            client=client,
+            secure=secure,
+            upgrade=True,
+        )
+        if server.engine.waits_for_user:
+            self._admitting = asyncio.get_running_loop().create_task(self._admit(server, request))
+        else:
+            _run_now(self._admit(server, request))
+
+    def _find_server(self, raw_path: bytes) -> Server | None:
+        servers = _servers.get(self._config)
+        if servers is None:
+            servers = _servers[self._config] = find_servers(self._config.loaded_app)
+        root = self._config.root_path
+        path = root + unquote(raw_path.decode("latin-1"))
+        for mounted in servers:
+            scope = {"path": path, "root_path": root + mounted.root_path}
+            if path.startswith(scope["root_path"]) and matches(scope, mounted.server.options.prefix):
+                return mounted.server
+        return None
+
+    def _delegate(self, data: bytes) -> None:
+        protocol_class = import_from_string(WS_PROTOCOLS["auto"])
+        if protocol_class is None:
+            self._respond(Response(400, b"No WebSocket library is installed for this route"))
+            return
+        protocol = protocol_class(config=self._config, server_state=self._server_state, app_state=self._app_state)
+        protocol.connection_made(self._transport)
+        protocol.data_received(data)
+        self._hand_over(protocol)
+
+    def _peer(self, block: bytes) -> tuple[tuple[str, int] | None, bool]:
+        """Return the address of the client and whether it uses TLS, as seen by a trusted proxy if there is one."""
+        scope: dict[str, Any] = {
+            "type": "websocket",
+            "client": get_remote_addr(self._transport),
+            "scheme": "wss" if is_ssl(self._transport) else "ws",
+        }
+        if self._config.proxy_headers and b"\nx-forwarded-" in b"\n" + block.lower():
+            lines = (line.partition(b":") for line in block.split(b"\r\n"))
+            scope["headers"] = [(name.lower(), value.strip()) for name, _, value in lines]
+            middleware = ProxyHeadersMiddleware(_no_app, self._config.forwarded_allow_ips or "127.0.0.1")
+            _run_now(middleware(cast("Any", scope), cast("Any", None), cast("Any", None)))
+        client = scope["client"]
+        return (client[0], client[1]) if client else None, scope["scheme"] == "wss"
+
+    # The handshake
+
+    async def _admit(self, server: Server, request: Request) -> None:
+        headers = request.headers
+        key = headers.get("sec-websocket-key", "")
+        if headers.get("sec-websocket-version") not in ("13", "8"):
+            self._respond(Response(400, b"Unsupported WebSocket version", {"sec-websocket-version": "13, 8"}))
+            return
+        if not _is_key(key):
+            self._respond(Response(400, b"Missing or invalid Sec-WebSocket-Key header"))
+            return
+        engine = server.engine
+        try:
+            admission = await engine.admit(request)
+        except HandshakeError as error:
+            self._respond(engine.refuse(request, error))
+            return
+        except Exception:
+            logger.exception("the handshake failed")
+            self._respond(Response(500))
+            return
+        if not self._transport.is_closing():
+            self._upgrade(server, admission, headers, key)
+
+    def _upgrade(self, server: Server, admission: Admission, headers: dict[str, str], key: str) -> None:
+        answer = dict(admission.headers)
+        offered = headers.get("sec-websocket-protocol")
+        if offered:
+            answer["Sec-WebSocket-Protocol"] = offered.partition(",")[0].strip()
+        options = server.options
+        limit = int(options.max_http_buffer_size)
+        make: Callable[..., PicowsConnection] = PicowsConnection
+        if options.deflate is not None:
+            accepted = negotiate(headers.get("sec-websocket-extensions", ""), options.deflate)
+            if accepted is not None:
+                answer["Sec-WebSocket-Extensions"] = accepted.header
+                make = accepted.connection
+        connections = cast("set[object]", self._server_state.connections)
+        connection = make(
+            protocol=admission.protocol,
+            flusher=server.engine.flusher,
+            max_message_size=limit,
+            max_unsent_size=int(options.max_send_buffer_size),
+            on_lost=connections.discard,
+        )
+        protocol = upgrade(self._transport, connection, key, answer, limit)
+        connections.add(connection)
+        self._hand_over(protocol)
+        server.engine.attach(admission, connection)
+        early, self._early = bytes(self._early), bytearray()
+        if early:
+            feed(protocol, early)
+
+    def _respond(self, response: Response) -> None:
+        """Answer without an upgrade, and close."""
+        lines = [b"HTTP/1.1 %d %s" % (response.status, _REASONS.get(response.status, b""))]
+        headers = {"connection": "close", "content-length": str(len(response.body)), **response.headers}
+        lines += [f"{name}: {value}".encode("latin-1") for name, value in headers.items()]
+        self._transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + response.body)
+        self._transport.close()
+
+
+async def _no_app(*_arguments: object) -> None:
+    """Stand in for the application behind a middleware."""
+
+
+def _run_now(coroutine: Any) -> None:
+    """Run a coroutine that does not wait for anything."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("this coroutine was not to wait")  # pragma: no cover - see Engine.waits_for_user
+
+
+def _is_tcp(transport: asyncio.Transport) -> bool:
+    """Say whether picows can have this transport: it sets options that only TCP has."""
+    sock = transport.get_extra_info("socket")
+    return sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False

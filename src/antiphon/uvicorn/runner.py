@@ -1,0 +1,108 @@
+"""uvicorn, set up for a Socket.IO server, and stopped in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import Protocol
+
+import uvicorn
+
+from antiphon.asgi.application import ASGIApp
+from antiphon.errors import ConfigurationError
+from antiphon.uvicorn.loop import new_event_loop
+from antiphon.uvicorn.protocol import WebSocketProtocol
+
+__all__ = ["Closable", "Runner"]
+
+
+class Closable(Protocol):
+    """An ASGI application that can disconnect its clients."""
+
+    __call__: ASGIApp
+
+    async def close(self) -> None:
+        """Disconnect every client."""
+        ...
+
+
+class _Server(uvicorn.Server):
+    """uvicorn waits for pending polls when it stops; they end when the clients are disconnected first."""
+
+    def __init__(self, config: uvicorn.Config, application: Closable) -> None:
+        super().__init__(config)
+        self._application = application
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._application.close()
+        await super().shutdown(sockets)
+
+
+class Runner:
+    """Serves an application with uvicorn.
+
+    Args:
+        application: the Socket.IO server.
+        host: the address to listen at.
+        port: the port to listen at; 0 for any free one.
+        ssl_certfile: a certificate chain in PEM form, for TLS.
+        ssl_keyfile: its key.
+        ssl_keyfile_password: what the key is encrypted with.
+        log_level: of uvicorn.
+    """
+
+    def __init__(
+        self,
+        application: Closable,
+        *,
+        host: str,
+        port: int,
+        ssl_certfile: str | None,
+        ssl_keyfile: str | None,
+        ssl_keyfile_password: str | None,
+        log_level: str,
+    ) -> None:
+        self._config = uvicorn.Config(
+            application,  # type: ignore[arg-type] - uvicorn's own type of scope is narrower
+            host=host,
+            port=port,
+            ws=WebSocketProtocol,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            ssl_keyfile_password=ssl_keyfile_password,
+            log_level=log_level,
+            access_log=False,
+        )
+        self._server = _Server(self._config, application)
+
+    def run(self) -> None:
+        """Serve in a new event loop until a signal comes."""
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            try:
+                runner.run(self._server.serve())
+            except KeyboardInterrupt:
+                return
+        if not self._server.started:
+            sys.exit(3)
+
+    async def serve(self) -> None:
+        """Serve in the running event loop until :meth:`stop`, a signal, or cancellation.
+
+        Raises:
+            ConfigurationError: the server could not start; the log says why.
+        """
+        try:
+            await self._server.serve()
+        except SystemExit:
+            raise ConfigurationError(
+                f"cannot listen at {self._config.host}:{self._config.port}; the log of uvicorn says why"
+            ) from None
+        except asyncio.CancelledError:
+            if self._server.started:
+                await self._server.shutdown()
+            raise
+
+    def stop(self) -> None:
+        """Make it stop soon."""
+        self._server.should_exit = True

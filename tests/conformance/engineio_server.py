@@ -1,0 +1,36 @@
+"""The server that the official Engine.IO test suites expect: it echoes messages at ``/engine.io/``."""
+
+from __future__ import annotations
+
+from serving import parse_arguments, serve
+
+from antiphon import Server
+from antiphon.engineio.session import CloseReason
+from antiphon.server.engine_socket import EngineSocket
+
+
+class Echo:
+    """Sends every message back. There is no Socket.IO here."""
+
+    def __init__(self, socket: EngineSocket) -> None:
+        self._socket = socket
+        socket.listener = self
+
+    def receive_text(self, data: bytes) -> None:
+        self._socket.send(data.decode())
+
+    def receive_binary(self, data: bytes) -> None:
+        self._socket.send(data)
+
+    def closed(self, reason: CloseReason, description: str | None) -> None: ...
+
+
+def build(*, eio3: bool) -> Server:
+    io = Server(path="/engine.io", ping_interval=0.3, ping_timeout=0.2, allow_eio3=eio3)
+    io.engine.on_connection = lambda socket: None if Echo(socket) else None
+    return io
+
+
+if __name__ == "__main__":
+    arguments = parse_arguments(__doc__, eio3="serve Engine.IO 3 too")
+    serve(build(eio3=arguments.eio3), arguments.serve, arguments.port)

@@ -1,0 +1,32 @@
+"""The server that the official Socket.IO test suite expects."""
+
+from __future__ import annotations
+
+from serving import parse_arguments, serve
+
+from antiphon import Server, Socket
+
+
+def build() -> Server:
+    io = Server(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0)
+
+    for namespace in (io.of("/"), io.of("/custom")):
+
+        @namespace.on("connection")
+        def connection(socket: Socket) -> None:
+            socket.emit("auth", socket.handshake.auth)
+
+        @namespace.event("message")
+        def message(socket: Socket, *args: object) -> None:
+            socket.emit("message-back", *args)
+
+        @namespace.event("message-with-ack")
+        def message_with_ack(socket: Socket, *args: object) -> tuple[object, ...]:
+            return args
+
+    return io
+
+
+if __name__ == "__main__":
+    arguments = parse_arguments(__doc__)
+    serve(build(), arguments.serve, arguments.port)
