@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
 from typing import Unpack
 
-from antiphon.asgi.application import ASGIApp, ASGIApplication, Receive, Scope, Send
+from antiphon.asgi.application import ASGIApplication
 from antiphon.server.options import OptionsDict
 from antiphon.server.server import Server as SocketServer
+from antiphon.types import ASGIApp, Receive, Scope, Send
 from antiphon.uvicorn.runner import Runner
 
 __all__ = ["Server"]
@@ -87,8 +90,22 @@ class Server(SocketServer):
         ssl_keyfile: str | None = None,
         ssl_keyfile_password: str | None = None,
         log_level: str = "info",
+        sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        """Do the same as :meth:`run` in the running event loop, until :meth:`close` or cancellation."""
+        """Do the same as :meth:`run` in the running event loop, until :meth:`close` or cancellation.
+
+        Args:
+            host: see :meth:`run`.
+            port: see :meth:`run`.
+            ssl_certfile: see :meth:`run`.
+            ssl_keyfile: see :meth:`run`.
+            ssl_keyfile_password: see :meth:`run`.
+            log_level: see :meth:`run`.
+            sockets: listening sockets, instead of a host and a port.
+
+        Raises:
+            ConfigurationError: the server could not start; the log says why.
+        """
         runner = Runner(
             self,
             host=host,
@@ -100,7 +117,7 @@ class Server(SocketServer):
         )
         self._runners.append(runner)
         try:
-            await runner.serve()
+            await runner.serve(list(sockets) if sockets else None)
         finally:
             self._runners.remove(runner)
 

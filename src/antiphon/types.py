@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NewType, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Literal, NewType, TypeAlias
 
 __all__ = [
     "JSON",
+    "ASGIApp",
+    "ASGIMessage",
     "Buffer",
     "DisconnectReason",
+    "Receive",
     "Room",
+    "Scope",
+    "Send",
     "SocketId",
     "TransportName",
 ]
@@ -40,3 +45,11 @@ DisconnectReason: TypeAlias = Literal[
     "forced server close",
 ]
 """Why a socket was disconnected; the strings of the JavaScript server."""
+
+Scope: TypeAlias = MutableMapping[str, Any]
+"""What an ASGI server tells of a connection. Source: ASGI specification, "Applications"."""
+
+ASGIMessage: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[ASGIMessage]]
+Send: TypeAlias = Callable[[ASGIMessage], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -5,23 +5,18 @@ Source: ASGI specification 3.0.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias, cast
+from typing import cast
 
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.errors import HandshakeError
 from antiphon.server.polling import Body
 from antiphon.server.request import Headers, Request, Response
+from antiphon.server.routing import matches
 from antiphon.server.server import Server
 from antiphon.server.websocket import ASGIWebSocket
+from antiphon.types import ASGIApp, ASGIMessage, Receive, Scope, Send
 
-__all__ = ["ASGIApp", "ASGIApplication", "Message", "Receive", "Scope", "Send", "matches"]
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["ASGIApplication"]
 
 
 class ASGIApplication:
@@ -41,7 +36,7 @@ class ASGIApplication:
         kind = scope["type"]
         if kind == "lifespan":
             await self._lifespan(scope, receive, send)
-        elif kind in ("http", "websocket") and matches(scope, self._server.options.prefix):
+        elif kind in ("http", "websocket") and self._is_ours(scope):
             if kind == "http":
                 await self._http(scope, receive, send)
             else:
@@ -53,6 +48,9 @@ class ASGIApplication:
         elif kind == "websocket":
             await _refuse_websocket(scope, receive, send, self._not_found(scope))
 
+    def _is_ours(self, scope: Scope) -> bool:
+        return matches(scope["path"], scope.get("root_path", ""), self._server.options.prefix)
+
     def _not_found(self, scope: Scope) -> Response:
         prefix = self._server.options.prefix
         text = f"Nothing is served at {scope['path']}. The Socket.IO server answers at {prefix}\n"
@@ -63,7 +61,7 @@ class ASGIApplication:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is not None:
 
-            async def receive_and_close() -> Message:
+            async def receive_and_close() -> ASGIMessage:
                 message = await receive()
                 if message["type"] == "lifespan.shutdown":
                     await self._server.close()
@@ -149,23 +147,6 @@ def _body(receive: Receive) -> Body:
                     return b""
 
     return read
-
-
-def matches(scope: Scope, prefix: str) -> bool:
-    """Say whether a request is for the Socket.IO server.
-
-    The path is compared without the mount point (``root_path``), and with it, so that the server may be mounted at the
-    place where an application is mounted, or at its own path. As in the official server the comparison is by prefix.
-    """
-    path = scope["path"]
-    if path.startswith(prefix):
-        return True
-    root = scope.get("root_path", "")
-    if not root:
-        return False
-    # Some frameworks give the path without the mount point, some with it.
-    rest = path[len(root) :] if path.startswith(root) else path
-    return rest.startswith(prefix) or (root.rstrip("/") + "/" + rest.lstrip("/")).startswith(prefix)
 
 
 def build_request(scope: Scope) -> Request:

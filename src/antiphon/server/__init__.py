@@ -1,1 +1,1 @@
-"""The server, on asyncio: the Engine.IO server and its transports, and Socket.IO on top. It does not know who calls it."""
+"""The server, on asyncio: Engine.IO and its transports, Socket.IO on top. It does not know who calls it."""

@@ -1,7 +1,7 @@
 """Which pages may connect, and the headers that tell browsers so.
 
-The official server answers foreign pages over WebSocket whatever ``cors`` says, and leaves HTTP to the browser. Here a page
-of another origin is refused on both transports, unless ``cors`` allows it.
+The official server answers foreign pages over WebSocket whatever ``cors`` says, and leaves HTTP to the browser. Here a
+page of another origin is refused on both transports, unless ``cors`` allows it.
 
 Source: JavaScript, option ``cors`` (the npm package of that name); Fetch standard, "CORS protocol".
 """
@@ -9,7 +9,7 @@ Source: JavaScript, option ``cors`` (the npm package of that name); Fetch standa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -120,11 +120,7 @@ class CorsPolicy:
 
 
 def _check_origin(origin: OriginOption) -> None:
-    entries = [origin] if isinstance(origin, str | re.Pattern) or callable(origin) else origin
-    try:
-        entries = list(entries)
-    except TypeError:
-        entries = [entries]
+    entries: Iterable[object] = origin if isinstance(origin, Iterable) and not isinstance(origin, str) else (origin,)
     for entry in entries:
         if isinstance(entry, str):
             if entry != "*" and ("://" not in entry or entry.endswith("/")):

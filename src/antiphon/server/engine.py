@@ -141,7 +141,7 @@ class Engine:
 
         Events:
             connection_error: a request was refused; the listener gets a :class:`ConnectionErrorEvent`.
-            initial_headers: the first response of a session is about to be sent; headers (a dict to change) and request.
+            initial_headers: the first response of a session is about to be sent; gets its headers and the request.
             headers: the same, for every response of a session.
 
         Raises:

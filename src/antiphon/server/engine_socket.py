@@ -6,7 +6,7 @@ Source: JavaScript, ``Socket`` of ``engine.io``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
@@ -82,15 +82,15 @@ class EngineSocket(Timer):
             ping_timeout=options.ping_timeout,
             now=engine.deadlines.now(),
         )
-        self.receive_text = self.take_text
+        self.receive_text: Callable[[bytes], None] = self.take_text
         self._use(transport)
         self._schedule()
 
     def _use(self, transport: Transport) -> None:
         self.transport = transport
         transport.owner = self
-        self.send_text = transport.send_text
-        self.send_message = transport.send_message
+        self.send_text: Callable[[bytes], None] = transport.send_text
+        self.send_message: Callable[[Message], None] = transport.send_message
 
     def _schedule(self) -> None:
         self._engine.deadlines.schedule(self, self._session.deadline)
@@ -217,8 +217,7 @@ class EngineSocket(Timer):
         """Go on with the new transport; what the old one has not sent goes first."""
         old, self._probe, self.upgraded = self.transport, None, True
         self._use(transport)
-        unsent = old.take_unsent()
-        old.discard()
+        unsent = old.retire()
         if unsent:
             transport.send_packets(unsent)
         if self._session.state is SessionState.CLOSING:

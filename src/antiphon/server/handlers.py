@@ -1,7 +1,7 @@
 """Handlers: bound once, when they are registered, and started in the order in which events arrive.
 
-An ``async def`` handler runs as a task, a ``def`` handler at once, and one with ``thread=True`` in a worker thread. What it
-returns is the acknowledgement, unless it takes the :class:`Ack` itself.
+An ``async def`` handler runs as a task, a ``def`` handler at once, and one with ``thread=True`` in a worker thread. What
+it returns is the acknowledgement, unless it takes the :class:`Ack` itself.
 
 Source: JavaScript, ``socket.on``; the return value as acknowledgement is ours.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeAlias, TypedDict, TypeVar, cast
+from typing import TypeAlias, TypedDict, TypeVar
 
 from antiphon.errors import ConfigurationError
 from antiphon.server.cookie import Cookie, CookieOption, build_cookie
@@ -215,4 +215,4 @@ def _enabled(value: bool | T, default: type[T]) -> T | None:
         return None
     if not isinstance(value, default):
         raise ConfigurationError(f"expected True, False or {default.__name__}(...), not {value!r}")
-    return cast("T", value)
+    return value

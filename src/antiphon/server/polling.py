@@ -1,6 +1,7 @@
 """HTTP long-polling.
 
-The server answers a GET when it has packets, and reads packets from the body of a POST. Only one of each may be under way.
+The server answers a GET when it has packets, and reads packets from the body of a POST. Only one of each may be under
+way.
 
 Source: Engine.IO protocol 4, "HTTP long-polling"; JavaScript: ``Polling`` and ``JSONP`` of ``engine.io``.
 """
@@ -36,8 +37,8 @@ _OCTETS: Final = "application/octet-stream"
 class Polling(Transport):
     """Long-polling for one session."""
 
-    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reading", "_size",
-                 "_supports_binary", "_unsent", "_waiters", "close_code", "owner")  # fmt: skip
+    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reading",
+                 "_size", "_supports_binary", "_unsent", "_waiters", "close_code", "owner")  # fmt: skip
 
     name = "polling"
 
@@ -102,8 +103,7 @@ class Polling(Transport):
             self._unsent.append(NOOP)
             self._answer()
 
-    def take_unsent(self) -> list[WirePacket]:
-        """Give back what waits, before an upgrade."""
+    def _take_unsent(self) -> list[WirePacket]:
         unsent, self._unsent, self._size = self._unsent, [], 0
         return unsent
 
@@ -126,7 +126,7 @@ class Polling(Transport):
             poll.set_result(self._response())
 
     def _response(self) -> Response:
-        packets, compress = self.take_unsent(), self._compress
+        packets, compress = self._take_unsent(), self._compress
         self._compress = False
         self._wake()
         binary = False
@@ -167,7 +167,8 @@ class Polling(Transport):
     async def _wait(self, body: Body) -> Response:
         """Wait for something to send, or for the client to go away."""
         loop = asyncio.get_running_loop()
-        poll = self._poll = loop.create_future()
+        poll: asyncio.Future[Response] = loop.create_future()
+        self._poll = poll
         watch = loop.create_task(self._watch(poll, body))
         try:
             return await poll
@@ -271,11 +272,24 @@ class Polling(Transport):
                 self._unsent.append(CLOSE)
             self._end()
 
+    def retire(self) -> list[WirePacket]:
+        """End because another transport takes over; return what has not been sent.
+
+        A poll that is pending now came after the client had said that it upgrades, and has overtaken that.
+        """
+        unsent = self._take_unsent()
+        self._closed = True
+        poll, self._poll = self._poll, None
+        if poll is not None and not poll.done():
+            poll.set_result(Response(400))
+        self._wake()
+        return unsent
+
     def _end(self) -> None:
         self._closed = True
         self._closing = False
         self._answer()
-        self.take_unsent()
+        self._take_unsent()
         self._wake()
 
     def _wake(self) -> None:

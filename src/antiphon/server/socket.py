@@ -156,8 +156,8 @@ class Socket:
     def on(self, event: str, handler: HandlerFunctionT | None = None, *, thread: bool = False) -> object:
         """Register a handler of an event, directly or as a decorator.
 
-        Besides what the client emits there are ``disconnecting(reason, description)``, while the rooms are still joined,
-        ``disconnect(reason, description)``, and ``error(exception)``.
+        Besides what the client emits there are ``disconnecting(reason, description)``, while the rooms are still
+        joined, ``disconnect(reason, description)``, and ``error(exception)``.
 
         Args:
             event: its name.

@@ -83,8 +83,9 @@ class Transport(ABC):
     def send_packets(self, packets: list[WirePacket]) -> None:
         """Send several packets."""
 
-    def take_unsent(self) -> list[WirePacket]:
-        """Give back what still waits for the peer to ask for it, before an upgrade."""
+    def retire(self) -> list[WirePacket]:
+        """End because another transport takes over; return what has not been sent."""
+        self.discard()
         return []
 
     @abstractmethod

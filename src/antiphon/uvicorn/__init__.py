@@ -1,4 +1,7 @@
-"""The fast path: uvicorn accepts, picows speaks WebSocket. Name it to uvicorn as ``--ws antiphon.uvicorn:WebSocketProtocol``."""
+"""The fast path: uvicorn accepts, picows speaks WebSocket.
+
+Name it to uvicorn as ``--ws antiphon.uvicorn:WebSocketProtocol``.
+"""
 
 from antiphon.uvicorn.protocol import WebSocketProtocol
 

@@ -1,4 +1,4 @@
-"""The event loop of ``io.run()``: uvloop where it can be had, with the transports of aiofastnet, which write at once."""
+"""The event loop of ``io.run()``: uvloop where it can be had, with the transports of aiofastnet."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse
 from picows.common import WSUpgradeResponseWithListener
-from picows.picows import WSProtocol
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.server.engine_socket import CLOSED
@@ -42,7 +42,7 @@ _CLOSE_TIMEOUT: Final = 30.0
 """Seconds that a peer has to answer a close frame."""
 
 
-class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):  # type: ignore[misc]
+class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     """A WebSocket connection. It collects finished frames and writes them once per turn of the event loop.
 
     Args:
@@ -352,7 +352,7 @@ def feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
     """Give a buffered protocol data that was read already."""
     view = memoryview(data)
     while view:
-        buffer = memoryview(protocol.get_buffer(len(view)))  # type: ignore[arg-type]
+        buffer = memoryview(protocol.get_buffer(len(view)))
         count = min(len(buffer), len(view))
         buffer[:count] = view[:count]
         protocol.buffer_updated(count)

@@ -22,17 +22,17 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from antiphon.asgi.application import matches
 from antiphon.errors import HandshakeError
 from antiphon.server.engine import Admission
 from antiphon.server.request import Request, Response
+from antiphon.server.routing import matches
 from antiphon.server.server import Server
 from antiphon.uvicorn.deflate import negotiate
 from antiphon.uvicorn.discovery import MountedServer, find_servers
 from antiphon.uvicorn.picows_connection import PicowsConnection, feed, upgrade
 
 if TYPE_CHECKING:
-    from picows.picows import WSProtocol
+    from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 __all__ = ["WebSocketProtocol"]
 
@@ -142,8 +142,8 @@ class WebSocketProtocol(asyncio.Protocol):
         root = self._config.root_path
         path = root + unquote(raw_path.decode("latin-1"))
         for mounted in servers:
-            scope = {"path": path, "root_path": root + mounted.root_path}
-            if path.startswith(scope["root_path"]) and matches(scope, mounted.server.options.prefix):
+            mount = root + mounted.root_path
+            if path.startswith(mount) and matches(path, mount, mounted.server.options.prefix):
                 return mounted.server
         return None
 

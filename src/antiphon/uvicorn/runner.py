@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Any, Protocol, cast
 
 import uvicorn
 
-from antiphon.asgi.application import ASGIApp
 from antiphon.errors import ConfigurationError
+from antiphon.types import Receive, Scope, Send
 from antiphon.uvicorn.loop import new_event_loop
 from antiphon.uvicorn.protocol import WebSocketProtocol
 
@@ -20,7 +21,9 @@ __all__ = ["Closable", "Runner"]
 class Closable(Protocol):
     """An ASGI application that can disconnect its clients."""
 
-    __call__: ASGIApp
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one connection."""
+        ...
 
     async def close(self) -> None:
         """Disconnect every client."""
@@ -64,7 +67,7 @@ class Runner:
         log_level: str,
     ) -> None:
         self._config = uvicorn.Config(
-            application,  # type: ignore[arg-type] - uvicorn's own type of scope is narrower
+            cast("Any", application),  # uvicorn's own type of scope is narrower than ours
             host=host,
             port=port,
             ws=WebSocketProtocol,
@@ -86,14 +89,17 @@ class Runner:
         if not self._server.started:
             sys.exit(3)
 
-    async def serve(self) -> None:
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve in the running event loop until :meth:`stop`, a signal, or cancellation.
+
+        Args:
+            sockets: listening sockets, instead of a host and a port.
 
         Raises:
             ConfigurationError: the server could not start; the log says why.
         """
         try:
-            await self._server.serve()
+            await self._server.serve(sockets)
         except SystemExit:
             raise ConfigurationError(
                 f"cannot listen at {self._config.host}:{self._config.port}; the log of uvicorn says why"

@@ -1,0 +1,182 @@
+"""Serves applications for tests, in each way that users have, on ephemeral ports, in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import trustme
+import uvicorn
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+
+from antiphon import Server
+from antiphon.uvicorn.loop import new_event_loop
+from antiphon.uvicorn.protocol import WebSocketProtocol
+
+WAYS = ("fast", "asgi", "hypercorn")
+"""io.serve() on the fast path; uvicorn with plain ASGI; hypercorn."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate for localhost, made for this run."""
+
+    certfile: str
+    keyfile: str
+    ca: str
+
+    def client_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.ca)
+
+
+def make_certificate(directory: Any) -> Certificate:
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    certfile, keyfile, ca = (str(directory / name) for name in ("cert.pem", "key.pem", "ca.pem"))
+    issued.private_key_pem.write_to_path(keyfile)
+    with open(certfile, "wb") as file:
+        file.writelines(pem.bytes() for pem in issued.cert_chain_pems)
+    authority.cert_pem.write_to_path(ca)
+    return Certificate(certfile, keyfile, ca)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A served application."""
+
+    way: str
+    port: int
+    secure: bool
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{'localhost' if self.secure else '127.0.0.1'}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http", "ws", 1)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function in the thread of the server and return its result."""
+
+        async def run() -> T:
+            return function()
+
+        return self.run(run())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the loop of the server and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
+
+@contextlib.contextmanager
+def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicorn_options: Any) -> Iterator[Running]:
+    """Serve an ASGI application until the block ends.
+
+    With ``way="fast"`` a Server is served by its own serve(), any other application by uvicorn with our protocol class.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    listener.setblocking(False)
+    port = listener.getsockname()[1]
+    loop = new_event_loop() if way == "fast" else asyncio.new_event_loop()
+    stop: Callable[[], object]
+
+    if way == "fast" and isinstance(app, Server) and not uvicorn_options:
+        tls = {"ssl_certfile": certificate.certfile, "ssl_keyfile": certificate.keyfile} if certificate else {}
+        main: Awaitable[None] = app.serve(sockets=[listener], log_level="warning", **tls)
+
+        def stop() -> object:
+            return loop.create_task(app.close())
+
+    elif way in ("fast", "asgi"):
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            ws=WebSocketProtocol if way == "fast" else "auto",
+            ssl_certfile=certificate.certfile if certificate else None,
+            ssl_keyfile=certificate.keyfile if certificate else None,
+            timeout_graceful_shutdown=1,
+            access_log=False,
+            **uvicorn_options,
+        )
+        server = uvicorn.Server(config)
+        main = server.serve(sockets=[listener])
+
+        def stop() -> object:
+            server.should_exit = True
+            return None
+
+    elif way == "hypercorn":
+        hypercorn = HypercornConfig()
+        hypercorn.bind = [f"fd://{listener.detach()}"]  # which closes it in the end
+        hypercorn.graceful_timeout = 0.5
+        hypercorn.shutdown_timeout = 1
+        hypercorn.errorlog = None
+        if certificate:
+            hypercorn.certfile, hypercorn.keyfile = certificate.certfile, certificate.keyfile
+        stopped = asyncio.Event()
+        # It reports the cancellation of its own tasks when it stops.
+        loop.set_exception_handler(_ignore_cancellation)
+        main = hypercorn_serve(app, hypercorn, shutdown_trigger=stopped.wait)
+
+        def stop() -> object:
+            return stopped.set()
+
+    else:
+        raise ValueError(f"unknown way of serving: {way}")
+
+    failures: list[BaseException] = []
+
+    def thread_main() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(main)
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            failures.append(error)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    thread = threading.Thread(target=thread_main, name=f"server-{way}", daemon=True)
+    thread.start()
+    try:
+        _wait_until_answering(port, failures)
+        yield Running(way, port, certificate is not None, loop)
+    finally:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(stop)
+        thread.join(20)
+        listener.close()
+    assert not thread.is_alive(), "the server did not stop"
+    if failures:
+        raise failures[0]
+
+
+def _ignore_cancellation(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
+
+
+def _wait_until_answering(port: int, failures: list[BaseException]) -> None:
+    """Connections are accepted by the kernel from the start: wait for an answer, not for a connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as probe:
+        # Not HTTP, nor TLS: every server answers it by closing, at the latest.
+        probe.sendall(b"\r\n\r\nnonsense\r\n\r\n")
+        probe.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            probe.recv(1)
+    if failures:
+        raise failures[0]
