@@ -27,7 +27,10 @@ __all__ = ["Connection"]
 
 logger = logging.getLogger("antiphon.server")
 
-_ROOT_EVENT: Final = b"42["
+_EVENT: Final = b"42"
+_BRACKET: Final = b"["
+_LONGEST_SHORT_ID: Final = 18
+"""Where the bracket of an event stands at the latest for the short way: its id has 15 digits at most."""
 
 
 class Connection(Timer):
@@ -60,16 +63,23 @@ class Connection(Timer):
 
     def _receive_packet_text(self, data: bytes) -> None:
         """Take an Engine.IO text packet: the short way for plain events of the main namespace."""
-        if data[:3] == _ROOT_EVENT:
-            root = self._root
-            if root is not None and self._decoder.pending is None:  # type: ignore[attr-defined]
-                try:
-                    event = decode_event(data[2:])
-                except PacketError as error:
-                    self._refuse(error, data)
-                else:
-                    root.on_event(event, None)
-                return
+        root = self._root
+        if data[:2] == _EVENT and root is not None and self._decoder.pending is None:  # type: ignore[attr-defined]
+            bracket, ack_id = 2, None
+            if data[2:3] != _BRACKET:
+                bracket = data.find(_BRACKET, 3, _LONGEST_SHORT_ID)
+                digits = data[2:bracket]
+                if bracket < 0 or not digits.isdigit():
+                    self.conn.take_text(data)
+                    return
+                ack_id = int(digits)
+            try:
+                event = decode_event(data[bracket:])
+            except PacketError as error:
+                self._refuse(error, data)
+            else:
+                root.on_event(event, ack_id)
+            return
         self.conn.take_text(data)
 
     def receive_text(self, data: bytes) -> None:

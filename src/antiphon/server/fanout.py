@@ -12,9 +12,11 @@ from typing import Protocol
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.engineio.v3 import BINARY_MESSAGE
 
-__all__ = ["Flushable", "Flusher", "Message", "binary_frame", "text_frame"]
+__all__ = ["TEXT_HEADERS", "Flushable", "Flusher", "Message", "binary_frame", "text_frame"]
 
-_TEXT_HEADERS = tuple(bytes((0x81, length)) for length in range(126))
+TEXT_HEADERS = tuple(bytes((0x81, length)) for length in range(126))
+"""The headers of short text frames, by the length of the payload."""
+
 _BINARY_HEADERS = tuple(bytes((0x82, length)) for length in range(126))
 
 
@@ -22,7 +24,7 @@ def text_frame(payload: bytes) -> bytes:
     """Build the WebSocket frame of a text message."""
     length = len(payload)
     if length < 126:
-        return _TEXT_HEADERS[length] + payload
+        return TEXT_HEADERS[length] + payload
     if length < 65536:
         return b"\x81\x7e" + length.to_bytes(2, "big") + payload
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload

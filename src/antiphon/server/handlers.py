@@ -1,7 +1,7 @@
 """Handlers: bound once, when they are registered, and started in the order in which events arrive.
 
-An ``async def`` handler runs as a task, a ``def`` handler at once, and one with ``thread=True`` in a worker thread. What
-it returns is the acknowledgement, unless it takes the :class:`Ack` itself.
+An ``async def`` handler runs as a task, a ``def`` handler at once, and one with ``thread=True`` in a worker thread.
+What it returns is the acknowledgement, unless it takes the :class:`Ack` itself.
 
 Source: JavaScript, ``socket.on``; the return value as acknowledgement is ours.
 """
@@ -19,7 +19,7 @@ from antiphon.errors import ConfigurationError
 if TYPE_CHECKING:
     from antiphon.server.socket import Socket
 
-__all__ = ["Ack", "Handler", "HandlerFunction", "HandlerFunctionT", "Handlers"]
+__all__ = ["Ack", "Handler", "HandlerFunction", "HandlerFunctionT", "Handlers", "answer_of"]
 
 HandlerFunction: TypeAlias = Callable[..., object]
 HandlerFunctionT = TypeVar("HandlerFunctionT", bound=Callable[..., object])
@@ -54,7 +54,7 @@ class Ack:
             return
         self._outstanding -= 1
         if result is not None:
-            self(*(result if type(result) is tuple else (result,)))
+            self(*answer_of(result))
         elif self._outstanding == 0:
             self()
 
@@ -70,9 +70,24 @@ class Handler:
 
     Raises:
         ConfigurationError: it is not a function, or one that cannot be called with what it will be given.
+
+    Attributes:
+        is_plain: whether it may simply be called, with ``needs`` to ``accepts`` arguments.
+        invoke: calls it, or starts it, in the way that it wants.
     """
 
-    __slots__ = ("_accepts", "_ack_index", "_lead", "_needs", "function", "invoke", "is_async", "once", "takes_ack")
+    __slots__ = (
+        "_ack_index",
+        "_lead",
+        "accepts",
+        "function",
+        "invoke",
+        "is_async",
+        "is_plain",
+        "needs",
+        "once",
+        "takes_ack",
+    )
 
     def __init__(self, function: HandlerFunction, *, lead: int, thread: bool = False, once: bool = False) -> None:
         if not callable(function):
@@ -84,6 +99,7 @@ class Handler:
             raise ConfigurationError(f"{_name(function)} is async: thread=True is for plain functions")
         self._lead = lead
         self._bind()
+        self.is_plain = not (self.is_async or thread or once or self.takes_ack)
         if self.is_async:
             self.invoke = self._invoke_async
         elif thread:
@@ -93,7 +109,7 @@ class Handler:
 
     def _bind(self) -> None:
         """Read the signature once."""
-        self._needs, self._accepts, self._ack_index = 0, sys.maxsize, -1
+        self.needs, self.accepts, self._ack_index = 0, sys.maxsize, -1
         try:
             signature = inspect.signature(self.function)
         except (TypeError, ValueError):
@@ -111,10 +127,10 @@ class Handler:
             del positional[acks[0]]
         self.takes_ack = bool(acks)
         if not any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
-            self._accepts = len(positional)
-            if self._accepts < self._lead:
+            self.accepts = len(positional)
+            if self.accepts < self._lead:
                 raise ConfigurationError(f"{_name(self.function)} must take the socket as its first argument")
-        self._needs = sum(p.default is p.empty for p in positional)
+        self.needs = sum(p.default is p.empty for p in positional)
 
     def _fit(self, arguments: list[object], ack: Ack | None) -> list[object]:
         """Drop what the function does not take, as JavaScript does, and put the acknowledgement where it belongs.
@@ -123,12 +139,12 @@ class Handler:
             TypeError: the client sent fewer arguments than the function needs.
         """
         count = len(arguments)
-        if count > self._accepts:
-            arguments = arguments[: self._accepts]
-        elif count < self._needs:
+        if count > self.accepts:
+            arguments = arguments[: self.accepts]
+        elif count < self.needs:
             lead = self._lead
             raise TypeError(
-                f"{_name(self.function)} needs {self._needs - lead} arguments, the client sent {count - lead}"
+                f"{_name(self.function)} needs {self.needs - lead} arguments, the client sent {count - lead}"
             )
         if self.takes_ack:
             arguments.insert(self._ack_index, ack if ack is not None else _no_ack)
@@ -136,7 +152,7 @@ class Handler:
 
     def _invoke(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
-            if self.takes_ack or not self._needs <= len(arguments) <= self._accepts:
+            if self.takes_ack or not self.needs <= len(arguments) <= self.accepts:
                 arguments = self._fit(arguments, ack)
             result = self.function(*arguments)
         except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
@@ -178,17 +194,15 @@ class Handler:
 class Handlers:
     """The handlers of a socket or a namespace, by event, in the order of their registration."""
 
-    __slots__ = ("_by_event",)
+    __slots__ = ("_by_event", "get")
 
     def __init__(self) -> None:
         self._by_event: dict[str, list[Handler]] = {}
+        self.get = self._by_event.get
+        """Returns the handlers of an event, None if there are none. The list is never changed, only replaced."""
 
     def __bool__(self) -> bool:
         return bool(self._by_event)
-
-    def get(self, event: str) -> list[Handler] | None:
-        """Return the handlers of an event, None if there are none. The list is never changed, only replaced."""
-        return self._by_event.get(event)
 
     def add(self, event: str, handler: Handler) -> None:
         """Register a handler."""
@@ -218,6 +232,13 @@ class Handlers:
     def names(self) -> list[str]:
         """Return the events that have handlers. JavaScript: ``eventNames``."""
         return list(self._by_event)
+
+
+def answer_of(result: object) -> tuple[object, ...]:
+    """Turn what a handler returned into the arguments of the acknowledgement."""
+    if type(result) is tuple:
+        return result
+    return () if result is None else (result,)
 
 
 def _no_ack(*_arguments: object) -> None:

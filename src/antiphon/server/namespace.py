@@ -37,6 +37,7 @@ class Namespace:
         rooms: who is in which room.
         handlers: the handlers of events that every socket of the namespace shares.
         event_prefix: what a plain event starts with on the wire.
+        ack_prefix: what a plain acknowledgement starts with on the wire, before its id.
     """
 
     def __init__(self, server: Server, name: str) -> None:
@@ -49,6 +50,7 @@ class Namespace:
         self._ack_ids = 0
         self._tail = b"" if name == "/" else name.encode() + b","
         self.event_prefix = b"42" + self._tail
+        self.ack_prefix = b"43" + self._tail
         parser = server.parser
         self._json = parser if isinstance(parser, JSONParser) else None
         self.encode_plain: Callable[[object], bytes | None] = (

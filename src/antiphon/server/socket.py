@@ -19,7 +19,7 @@ from antiphon.errors import AckTimeout, ConfigurationError, ReservedEventError, 
 from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
-from antiphon.server.handlers import Ack, Handler, HandlerFunction, HandlerFunctionT, Handlers
+from antiphon.server.handlers import Ack, Handler, HandlerFunction, HandlerFunctionT, Handlers, answer_of
 from antiphon.server.request import Headers, Request
 from antiphon.socketio.acks import PendingAcks
 from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, event_name
@@ -276,10 +276,15 @@ class Socket:
 
     def send_ack(self, ack_id: int, args: Sequence[object]) -> None:
         """Answer an event; handlers do it by what they return."""
-        if get_ident() != self._conn.thread:
-            self.nsp.server.call_from_thread(self.send_ack, ack_id, args)
+        conn, nsp = self._conn, self.nsp
+        if get_ident() != conn.thread:
+            nsp.server.call_from_thread(self.send_ack, ack_id, args)
             return
-        self._conn.send_message(self.nsp.encode_ack(list(args), ack_id))
+        text = nsp.encode_plain(args)
+        if text is not None:
+            conn.send_text(b"%s%d%s" % (nsp.ack_prefix, ack_id, text))
+        else:
+            conn.send_message(nsp.encode_ack(list(args), ack_id))
 
     # Broadcasting
 
@@ -340,14 +345,31 @@ class Socket:
             name = event_name(name)
         shared = self.nsp.handlers.get(name)
         own = None if self._handlers is None else self._handlers.get(name)
-        if shared is not None and own is None and len(shared) == 1 and ack_id is None and not shared[0].once:
-            data[0] = self
-            shared[0].invoke(self, name, data, None)
-        elif own is not None and shared is None and len(own) == 1 and ack_id is None and not own[0].once:
-            del data[0]
-            own[0].invoke(self, name, data, None)
-        elif shared is not None or own is not None:
-            self._invoke_all(name, shared or [], own or [], data, ack_id)
+        if own is None:
+            if shared is None:
+                return
+            handler = shared[0]
+            if handler.is_plain and len(shared) == 1 and handler.needs <= len(data) <= handler.accepts:
+                data[0] = self
+                self._call(handler, name, data, ack_id)
+                return
+        elif shared is None:
+            handler = own[0]
+            if handler.is_plain and len(own) == 1 and handler.needs < len(data) <= handler.accepts + 1:
+                del data[0]
+                self._call(handler, name, data, ack_id)
+                return
+        self._invoke_all(name, shared or [], own or [], data, ack_id)
+
+    def _call(self, handler: Handler, name: str, arguments: list[object], ack_id: int | None) -> None:
+        """Call a plain handler, the only one of its event: what nearly all events come to."""
+        try:
+            result = handler.function(*arguments)
+        except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
+            self.report(error, name)
+        else:
+            if ack_id is not None:
+                self.send_ack(ack_id, answer_of(result))
 
     def _invoke_all(
         self, name: str, shared: list[Handler], own: list[Handler], data: list[object], ack_id: int | None

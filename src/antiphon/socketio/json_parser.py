@@ -101,7 +101,10 @@ class JSONParser:
 
     def dumps_plain(self, data: object) -> bytes | None:
         """Encode a payload without attachments; None if there are any. The hot path of ``emit``."""
-        text = self.dumps(data)
+        try:
+            text = _dumps(data, self._hook, _OPTIONS)
+        except TypeError:
+            text = self._dumps_slowly(data)
         if self._attachments:
             self._attachments = []
             return None

@@ -1,0 +1,85 @@
+# `make demo` runs the chat, `make test` runs every test. Both need Python 3.11 or later and nothing else set up.
+
+PYTHON ?= $(shell scripts/find-python)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+PORT ?= 3000
+
+.PHONY: demo test check bench docs coverage fuzz lock format clean
+
+demo: $(STAMPS)/runtime $(STAMPS)/chat
+	@$(BIN)/python examples/chat/main.py --port $(PORT)
+
+test: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/chat $(STAMPS)/interop check
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(STAMPS)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+coverage: $(STAMPS)/dev
+	$(BIN)/coverage run -m pytest -q tests/engineio tests/socketio tests/cluster tests/properties
+	$(BIN)/coverage report --fail-under=98
+
+bench: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/interop bench/sioload
+	$(BIN)/python bench/run.py $(ARGS)
+
+docs: $(STAMPS)/docs
+	$(BIN)/mkdocs build --strict
+
+fuzz: $(STAMPS)/dev
+	$(BIN)/python -m pip install --quiet atheris
+	for target in fuzz/fuzz_*.py; do $(BIN)/python $$target -max_total_time=$(or $(SECONDS),60) || exit 1; done
+
+lock: $(STAMPS)/dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra msgpack --universal --python-version 3.11 \
+		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+
+format: $(STAMPS)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(STAMPS) node_modules tests/interop/node_modules examples/chat/node_modules bench/sioload site
+
+bench/sioload: bench/sioload.c
+	$(or $(shell command -v cc),gcc) -O2 -o $@ $<
+
+$(VENV)/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and was not found"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS)
+
+# The runtime is enough for the demo; it has the versions of the lock file, as the tests have.
+$(STAMPS)/runtime: $(VENV)/pyvenv.cfg pyproject.toml requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+$(STAMPS)/docs: $(STAMPS)/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check mkdocs-material
+	@touch $@
+
+# What is not Python: installed where that is possible, else the tests say what they skip.
+$(STAMPS)/system: scripts/install-system
+	scripts/install-system
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/chat: examples/chat/package-lock.json | $(STAMPS)/node
+	scripts/npm-ci examples/chat
+	@touch $@
+
+$(STAMPS)/interop: tests/interop/package-lock.json | $(STAMPS)/node
+	scripts/npm-ci tests/interop
+	@touch $@
+
+$(STAMPS)/node: scripts/install-system
+	scripts/install-system node
+	@mkdir -p $(STAMPS) && touch $@
