@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
 from antiphon.uvicorn.discovery import find_servers
+from antiphon.uvicorn.runner import Runner
 
 __all__ = ["app", "main"]
 
@@ -55,21 +56,36 @@ def run(
     for path in (ssl_certfile, ssl_keyfile):
         if path is not None and not path.is_file():
             raise typer.BadParameter(f"there is no file {path}")
+    certificate, key = (str(path) if path else None for path in (ssl_certfile, ssl_keyfile))
+    if not reload:
+        runner = Runner(
+            target,
+            host=host,
+            port=port,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            ssl_keyfile_password=ssl_keyfile_password,
+            log_level=log_level,
+            root_path=root_path,
+        )
+        runner.run()
+        return
     uvicorn.run(
         target,
         host=host,
         port=port,
-        reload=reload,
+        reload=True,
         app_dir=str(app_dir),
         ws="antiphon.uvicorn:WebSocketProtocol",
         loop="antiphon.uvicorn.loop:new_event_loop",
-        ssl_certfile=ssl_certfile,
-        ssl_keyfile=ssl_keyfile,
-        ssl_keyfile_password=ssl_keyfile_password,
         root_path=root_path,
         log_level=log_level,
         access_log=False,
-        timeout_graceful_shutdown=3,
+        # While one develops, a poll that is pending must not delay the new server.
+        timeout_graceful_shutdown=1,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        ssl_keyfile_password=ssl_keyfile_password,
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from threading import get_ident
-from typing import Any, TypeAlias, TypeVar, Unpack, overload
+from typing import Any, TypeAlias, TypeVar, Unpack, cast, overload
 
 from antiphon.errors import ConfigurationError
 from antiphon.server.broadcast import BroadcastOperator
@@ -61,6 +61,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._exception_handler: ExceptionHandler | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Task[None] | None = None
         self.thread: int | None = None
         self.sockets = self.of("/")
 
@@ -190,12 +191,18 @@ class Server:
         """Return the time of day, in seconds since 1970."""
         return time.time()
 
+    def begin_close(self) -> None:
+        """Start :meth:`close`, if it has not been started."""
+        if self._closing is None or self._closing.done():
+            self._closing = asyncio.get_running_loop().create_task(self.close())
+
     async def close(self) -> None:
         """Disconnect every client, with the reason ``server shutting down``, and end every session.
 
         Clients see the connection close and try to come back.
         """
-        running = self._tasks - {asyncio.current_task()}
+        running = set(self._tasks)
+        running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         for namespace in list(self._namespaces.values()):
             for socket in list(namespace.sockets.values()):
                 socket.on_close("server shutting down")

@@ -51,11 +51,12 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         max_message_size: bytes that a received message may have.
         max_unsent_size: bytes that may wait for a peer that does not read.
         on_lost: called once, when the connection is gone.
+        on_shutdown: called when uvicorn is about to stop.
     """
 
     __slots__ = ("_closing", "_eio3", "_fragments", "_is_text", "_mark", "_max_message_size", "_max_unsent_size",
                  "_on_lost", "_out", "_paused", "_timeout", "_transport", "_waiters", "_write", "close_code",
-                 "owner")  # fmt: skip
+                 "owner", "shutdown")  # fmt: skip
 
     name = "websocket"
 
@@ -67,6 +68,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         max_message_size: int,
         max_unsent_size: int,
         on_lost: Callable[[PicowsConnection], None],
+        on_shutdown: Callable[[], None],
     ) -> None:
         self.owner: Owner = CLOSED
         self.close_code: int | None = None
@@ -75,6 +77,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self._max_message_size = max_message_size
         self._max_unsent_size = max_unsent_size
         self._on_lost = on_lost
+        self.shutdown = on_shutdown
         self._out: list[bytes] = []
         self._paused = False
         self._closing = False

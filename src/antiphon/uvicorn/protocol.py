@@ -216,6 +216,7 @@ class WebSocketProtocol(asyncio.Protocol):
             max_message_size=limit,
             max_unsent_size=int(options.max_send_buffer_size),
             on_lost=connections.discard,
+            on_shutdown=server.begin_close,
         )
         protocol = upgrade(self._transport, connection, key, answer, limit)
         connections.add(connection)

@@ -5,40 +5,28 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Awaitable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import uvicorn
 
 from antiphon.errors import ConfigurationError
-from antiphon.types import Receive, Scope, Send
+from antiphon.types import ASGIApp
+from antiphon.uvicorn.discovery import find_servers
 from antiphon.uvicorn.loop import new_event_loop
 from antiphon.uvicorn.protocol import WebSocketProtocol
 
-__all__ = ["Closable", "Runner"]
-
-
-class Closable(Protocol):
-    """An ASGI application that can disconnect its clients."""
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one connection."""
-        ...
-
-    async def close(self) -> None:
-        """Disconnect every client."""
-        ...
+__all__ = ["Runner"]
 
 
 class _Server(uvicorn.Server):
     """uvicorn waits for pending polls when it stops; they end when the clients are disconnected first."""
 
-    def __init__(self, config: uvicorn.Config, application: Closable) -> None:
-        super().__init__(config)
-        self._application = application
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._application.close()
+        # Nobody is to come back before the port is closed.
+        for listener in self.servers:
+            listener.close()
+        for mounted in find_servers(self.config.loaded_app):
+            await mounted.server.close()
         await super().shutdown(sockets)
 
 
@@ -46,18 +34,19 @@ class Runner:
     """Serves an application with uvicorn.
 
     Args:
-        application: the Socket.IO server.
+        application: a Socket.IO server, an ASGI application that contains one, or where it is (``module:name``).
         host: the address to listen at.
         port: the port to listen at; 0 for any free one.
         ssl_certfile: a certificate chain in PEM form, for TLS.
         ssl_keyfile: its key.
         ssl_keyfile_password: what the key is encrypted with.
         log_level: of uvicorn.
+        root_path: where a proxy has mounted the application.
     """
 
     def __init__(
         self,
-        application: Closable,
+        application: ASGIApp | str,
         *,
         host: str,
         port: int,
@@ -65,6 +54,7 @@ class Runner:
         ssl_keyfile: str | None,
         ssl_keyfile_password: str | None,
         log_level: str,
+        root_path: str = "",
     ) -> None:
         self._config = uvicorn.Config(
             cast("Any", application),  # uvicorn's own type of scope is narrower than ours
@@ -76,8 +66,9 @@ class Runner:
             ssl_keyfile_password=ssl_keyfile_password,
             log_level=log_level,
             access_log=False,
+            root_path=root_path,
         )
-        self._server = _Server(self._config, application)
+        self._server = _Server(self._config)
 
     def run(self) -> None:
         """Serve in a new event loop until a signal comes."""
@@ -98,6 +89,10 @@ class Runner:
         Raises:
             ConfigurationError: the server could not start; the log says why.
         """
+        for sock in sockets or ():
+            if sock.family in (socket.AF_INET, socket.AF_INET6):
+                # asyncio does it only where the protocol is named: without, each poll would wait for Nagle's algorithm.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._server.serve(sockets)
         except SystemExit:
