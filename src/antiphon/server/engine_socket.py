@@ -71,6 +71,7 @@ class EngineSocket(Timer):
         options = engine.options
         self.id = sid
         self.request = request
+        request.release()
         self.listener: EngineListener = CLOSED
         self.upgraded = False
         self.thread = get_ident()

@@ -139,9 +139,6 @@ class Polling(Transport):
             text = orjson.dumps(body.decode("utf-8", "replace"))
             text = text.replace("\u2028".encode(), b"\\u2028").replace("\u2029".encode(), b"\\u2029")
             body = b"___eio[%s](%s);" % (self._jsonp.encode(), text)
-        if self._closing:
-            self._closed = True
-            asyncio.get_running_loop().call_soon(self.owner.transport_closed, self)
         return Response(200, body, headers, compressible=compress)
 
     # What is asked
@@ -160,6 +157,11 @@ class Polling(Transport):
             return Response(400)
         if self._unsent:
             response = self._response()
+        elif self._closing:
+            self._unsent.append(CLOSE)
+            response = self._response()
+            self._closed = True
+            asyncio.get_running_loop().call_soon(self.owner.transport_closed, self)
         else:
             response = await self._wait(body)
         return self._finish(request, response)
@@ -258,17 +260,19 @@ class Polling(Transport):
 
     def close(self) -> bool:
         """Tell the client with the pending poll, or with the next one."""
-        self._unsent.append(CLOSE)
-        if self._poll is None:
-            self._closing = True
-            return False
-        self._end()
-        return True
+        if self._poll is not None and not self._unsent:
+            self._unsent.append(CLOSE)
+            self._end()
+            return True
+        # In one payload with messages the JavaScript client handles the close packet first, and they are lost.
+        self._closing = True
+        self.flush()
+        return False
 
     def discard(self) -> None:
         """End at once; a pending poll is told."""
         if not self._closed:
-            if not self._closing:
+            if not self._closing and not self._unsent:
                 self._unsent.append(CLOSE)
             self._end()
 

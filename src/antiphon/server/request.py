@@ -21,7 +21,7 @@ RawHeaders: TypeAlias = Iterable[tuple[bytes, bytes]]
 class Request:
     """An HTTP request, without its body.
 
-    It is kept as long as its session lives, so it keeps bytes and makes objects of them when asked.
+    It is kept as long as its session lives, so it keeps bytes and makes objects of them when asked (:meth:`release`).
 
     Args:
         method: upper case.
@@ -33,7 +33,7 @@ class Request:
         upgrade: True for a WebSocket handshake.
     """
 
-    __slots__ = ("_query", "_raw_headers", "client", "method", "path", "query_string", "secure", "upgrade")
+    __slots__ = ("_headers", "_query", "_raw_headers", "client", "method", "path", "query_string", "secure", "upgrade")
 
     def __init__(
         self,
@@ -51,13 +51,19 @@ class Request:
         self.query_string = query_string
         self._raw_headers = raw_headers
         self._query: dict[str, str] | None = None
+        self._headers: Headers | None = None
         self.client = client
         self.secure = secure
         self.upgrade = upgrade
 
     @property
     def headers(self) -> Headers:
-        """The headers, made anew at each access."""
+        """The headers, by their names in lower case."""
+        if self._headers is None:
+            self._headers = self._parse_headers()
+        return self._headers
+
+    def _parse_headers(self) -> Headers:
         raw = self._raw_headers
         pairs = _split(raw) if isinstance(raw, bytes) else raw
         headers: Headers = {}
@@ -83,6 +89,10 @@ class Request:
         if not self.query_string:
             return self.path
         return f"{self.path}?{self.query_string.decode('latin-1')}"
+
+    def release(self) -> None:
+        """Drop what was made of the bytes, as the request will be kept for long; it is made anew when asked for."""
+        self._headers = self._query = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"

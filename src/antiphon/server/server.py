@@ -163,9 +163,8 @@ class Server:
 
     def on_connection(self, conn: EngineSocket) -> None:
         """Serve the client behind an Engine.IO session. JavaScript: ``onconnection``."""
-        if self._loop is None or self.thread != get_ident():
-            self._loop = asyncio.get_running_loop()
-            self.thread = get_ident()
+        self._loop = asyncio.get_running_loop()
+        self.thread = get_ident()
         Connection(self, conn)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:

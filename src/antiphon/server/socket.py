@@ -35,6 +35,9 @@ AckFunction: TypeAlias = Callable[..., object]
 
 _EAGER = sys.version_info >= (3, 12)
 
+_ENDED_BY_SERVER = ("server namespace disconnect", "server shutting down", "forced server close")
+"""The reasons after which nothing that the client has sent is of interest any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
@@ -430,6 +433,13 @@ class Socket:
         if waiting and not self.connected:
             waiting.clear()
 
+    def _start_deferred(self) -> None:
+        """Start the handlers of what the client sent before it left."""
+        waiting, self._deferred = self._deferred, None
+        while waiting and self.connected:
+            self._unstarted = 0
+            self.on_event(*waiting.popleft())
+
     # Beginning and end
 
     def on_connect(self) -> None:
@@ -442,6 +452,8 @@ class Socket:
 
     def on_close(self, reason: DisconnectReason, description: str | None = None) -> None:
         """End the socket: tell the handlers, leave the rooms."""
+        if self._deferred and reason not in _ENDED_BY_SERVER:
+            self._start_deferred()
         if not self.connected:
             return
         self.fire("disconnecting", reason, description)

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Final, NoReturn
 
 import orjson
@@ -25,6 +26,7 @@ _HEADER = re.compile(rb"([0-6])(?:(\d+)-)?(?:(/[^,]*),?)?(\d*)")
 _TYPES = {b"%d" % kind: kind for kind in PacketType}
 _BINARY_TYPES = {PacketType.BINARY_EVENT: PacketType.EVENT, PacketType.BINARY_ACK: PacketType.ACK}
 _MAX_ID_DIGITS = len(str(MAX_ACK_ID))
+_MAX_DEPTH: Final = 1024
 _EVENT_BRACKET: Final = b"2["
 
 _OPTIONS = orjson.OPT_UTC_Z
@@ -261,9 +263,23 @@ def decode_json(text: bytes) -> object:
         if b"\\u" not in text:
             raise PacketError(f"invalid payload: {error}") from None
     try:
-        return json.loads(text.decode(), parse_constant=_refuse_constant)
+        data = json.loads(text.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise PacketError(f"invalid payload: {error}") from None
+    _check_depth(data)
+    return data
+
+
+def _check_depth(data: object) -> None:
+    """Hold what ``json`` has read to the limit of orjson; how deep ``json`` goes depends on the version of Python."""
+    level = [data]
+    for _ in range(_MAX_DEPTH):
+        lists = [value for value in level if type(value) is list]
+        dicts = [value.values() for value in level if type(value) is dict]
+        level = list(chain.from_iterable([*lists, *dicts]))
+        if not level:
+            return
+    raise PacketError("invalid payload: it is nested too deeply")
 
 
 def decode_event(text: bytes) -> list[object]:

@@ -1,0 +1,78 @@
+"""What the pages show is what is in ``examples/``, and it works."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import socketio
+from support import serving
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")]
+
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / name / "main.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def connected(url: str, transport: str) -> Any:
+    client = socketio.Client(reconnection=False)
+    client.connect(url, transports=[transport], wait_timeout=10)
+    return client
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_python_block_is_an_example(page: Path) -> None:
+    sources = {path.read_text() for path in EXAMPLES.glob("**/*.py") if "node_modules" not in path.parts}
+    for block in _BLOCK.findall(page.read_text()):
+        assert block in sources
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_hello_sends_a_message_to_everyone(way: str, transport: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(load("hello").io, way) as running:
+        sender, receiver = connected(running.url, transport), connected(running.url, transport)
+        heard: list[str] = []
+        receiver.on("chat message", heard.append)
+        assert sender.call("chat message", "hello", timeout=10) == "received"
+        assert receiver.call("chat message", "and you", timeout=10) == "received"
+        sender.disconnect()
+        receiver.disconnect()
+    assert heard == ["hello", "and you"]
+    assert "connected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_the_fastapi_example_tells_the_room_who_joins(way: str, transport: str) -> None:
+    module = load("fastapi")
+    with serving(module.app, way) as running:
+        first, second = connected(running.url, transport), connected(running.url, transport)
+        joined: list[str] = []
+        first.on("joined", joined.append)
+        first.call("join", "a", timeout=10)
+        second.call("join", "a", timeout=10)
+        first.call("join", "b", timeout=10)
+        first.disconnect()
+        second.disconnect()
+    assert len(joined) == 1
+
+
+def test_the_starlette_example_answers(way: str) -> None:
+    with serving(load("starlette").app, way) as running:
+        client = connected(running.url, "websocket")
+        assert client.call("sum", (1, 2, 3.5), timeout=10) == 6.5
+        client.disconnect()
