@@ -76,6 +76,7 @@ def run(
         port=port,
         reload=True,
         app_dir=str(app_dir),
+        http="antiphon.uvicorn:HTTPProtocol",
         ws="antiphon.uvicorn:WebSocketProtocol",
         loop="antiphon.uvicorn.loop:new_event_loop",
         root_path=root_path,

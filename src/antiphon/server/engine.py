@@ -212,6 +212,8 @@ class Engine:
             transports=self.options.transports,
             session_transport=session_transport,
         )
+        if session is not None and (request.query.get("EIO") == "4") is not (session.protocol == 4):
+            raise handshake_error(ErrorCode.BAD_REQUEST, name="PROTOCOL_MISMATCH", previous_protocol=session.protocol)
         host = headers.get("host")
         if origin is not None and not self.options.cors_policy.allows(origin, host):
             message = f'pages of {origin} may not connect; to allow them, give the server cors="{origin}"'

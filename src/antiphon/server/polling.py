@@ -37,7 +37,7 @@ _OCTETS: Final = "application/octet-stream"
 class Polling(Transport):
     """Long-polling for one session."""
 
-    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reading",
+    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reader",
                  "_size", "_supports_binary", "_unsent", "_waiters", "close_code", "owner")  # fmt: skip
 
     name = "polling"
@@ -54,7 +54,7 @@ class Polling(Transport):
         self._size = 0
         self._compress = False
         self._poll: asyncio.Future[Response] | None = None
-        self._reading = False
+        self._reader: asyncio.Task[object] | None = None
         self._closed = False
         self._closing = False
         self._waiters: list[asyncio.Future[None]] = []
@@ -188,18 +188,24 @@ class Polling(Transport):
             self.owner.transport_failed(self, "poll connection closed prematurely")
 
     async def _on_data(self, request: Request, body: Body) -> Response:
-        if self._reading:
+        if self._reader is not None:
             self.owner.transport_failed(self, "data request overlap from client")
             return Response(400)
         binary = request.headers.get("content-type") == _OCTETS
         if binary and self._protocol == 4:
             self.owner.transport_failed(self, "invalid content")
             return Response(400)
-        self._reading = True
+        reader = self._reader = asyncio.current_task()
         try:
             data = await self._read(body)
+        except asyncio.CancelledError:
+            if reader is None or not self._closed:
+                raise
+            # It was us: the session has ended, and nobody will read the rest of the body.
+            reader.uncancel()
+            return Response(400)
         finally:
-            self._reading = False
+            self._reader = None
         if isinstance(data, Response):
             return data
         if self._closed or not self._receive(data, binary=binary):
@@ -283,6 +289,7 @@ class Polling(Transport):
         """
         unsent = self._take_unsent()
         self._closed = True
+        self._abort_reader()
         poll, self._poll = self._poll, None
         if poll is not None and not poll.done():
             poll.set_result(Response(400))
@@ -292,9 +299,15 @@ class Polling(Transport):
     def _end(self) -> None:
         self._closed = True
         self._closing = False
+        self._abort_reader()
         self._answer()
         self._take_unsent()
         self._wake()
+
+    def _abort_reader(self) -> None:
+        """Do not wait for the rest of a body that nobody wants."""
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            self._reader.cancel()
 
     def _wake(self) -> None:
         for waiter in self._waiters:

@@ -31,11 +31,12 @@ class ASGIWebSocket(Transport):
         limit: bytes that may wait for a peer that does not read.
 
     Attributes:
-        peer_left: True if there is nobody to close the connection with.
+        peer_left: True if there is nobody, or nobody who listens, to close the connection with.
     """
 
     __slots__ = (
         "_closing",
+        "_ending",
         "_lead",
         "_limit",
         "_out",
@@ -58,6 +59,7 @@ class ASGIWebSocket(Transport):
         self._size = 0
         self._closing = False
         self._wakeup = asyncio.Event()
+        self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters: list[asyncio.Future[None]] = []
         self.close_code = None
         self.peer_left = False
@@ -85,7 +87,7 @@ class ASGIWebSocket(Transport):
         self._size += size
         self._wakeup.set()
         if self._size > self._limit:
-            self._closing = True
+            self._closing = self.peer_left = True
             self._out.clear()
             asyncio.get_running_loop().call_soon(
                 self.owner.transport_failed, self, "the client does not read: max_send_buffer_size is exceeded"
@@ -125,6 +127,8 @@ class ASGIWebSocket(Transport):
         """Close after what waits was sent."""
         self._closing = True
         self._wakeup.set()
+        if not self._ending.done():
+            self._ending.set_result(None)
         return True
 
     def discard(self) -> None:
@@ -141,12 +145,12 @@ class ASGIWebSocket(Transport):
         reader = asyncio.ensure_future(self._read(receive, max_size))
         writer = asyncio.ensure_future(self.write())
         try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-            if not writer.done():
-                # The reader is done: the peer has left, or broke the rules and is told so with what still waits.
-                self.close()
+            await asyncio.wait((reader, writer, self._ending), return_when=asyncio.FIRST_COMPLETED)
+            self.close()
+            if not self.peer_left:
+                # What still waits is sent, for as long as that may take a slow peer.
                 await asyncio.wait((writer,), timeout=_WRITE_TIMEOUT)
-            self.peer_left = self.peer_left or writer.cancelled() or not writer.done() or writer.exception() is not None
+                self.peer_left = not writer.done() or writer.exception() is not None
         finally:
             self._closing = True
             reader.cancel()

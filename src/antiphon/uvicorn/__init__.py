@@ -3,6 +3,7 @@
 Name it to uvicorn as ``--ws antiphon.uvicorn:WebSocketProtocol``.
 """
 
+from antiphon.uvicorn.http import HTTPProtocol
 from antiphon.uvicorn.protocol import WebSocketProtocol
 
-__all__ = ["WebSocketProtocol"]
+__all__ = ["HTTPProtocol", "WebSocketProtocol"]

@@ -12,6 +12,7 @@ import uvicorn
 from antiphon.errors import ConfigurationError
 from antiphon.types import ASGIApp
 from antiphon.uvicorn.discovery import find_servers
+from antiphon.uvicorn.http import HTTPProtocol
 from antiphon.uvicorn.loop import new_event_loop
 from antiphon.uvicorn.protocol import WebSocketProtocol
 
@@ -60,6 +61,7 @@ class Runner:
             cast("Any", application),  # uvicorn's own type of scope is narrower than ours
             host=host,
             port=port,
+            http=HTTPProtocol,
             ws=WebSocketProtocol,
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
