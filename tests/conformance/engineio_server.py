@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from serving import parse_arguments, serve
-
 from antiphon import Server
 from antiphon.engineio.session import CloseReason
 from antiphon.server.engine_socket import EngineSocket
+from serving import parse_arguments, serve
 
 
 class Echo:
@@ -25,9 +24,14 @@ class Echo:
     def closed(self, reason: CloseReason, description: str | None) -> None: ...
 
 
-def build(*, eio3: bool) -> Server:
-    io = Server(path="/engine.io", ping_interval=0.3, ping_timeout=0.2, allow_eio3=eio3)
-    io.engine.on_connection = lambda socket: None if Echo(socket) else None
+def echo(socket: EngineSocket) -> None:
+    """Send every message of a session back."""
+    Echo(socket)
+
+
+def build(*, eio3: bool, ping_interval: float = 0.3) -> Server:
+    io = Server(path="/engine.io", ping_interval=ping_interval, ping_timeout=0.2, allow_eio3=eio3)
+    io.engine.on_connection = echo
     return io
 
 

@@ -31,14 +31,14 @@ def _fast(io: Server, port: int) -> None:
 
 
 def _asgi(io: Server, port: int) -> None:
-    import uvicorn
+    import uvicorn  # noqa: PLC0415 - the other ways need not have it
 
     uvicorn.run(io, port=port, log_level="warning", timeout_graceful_shutdown=1)
 
 
 def _hypercorn(io: Server, port: int) -> None:
-    from hypercorn.asyncio import serve as hypercorn_serve
-    from hypercorn.config import Config
+    from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415
+    from hypercorn.config import Config  # noqa: PLC0415
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from antiphon import Server, Socket
 from serving import parse_arguments, serve
 
-from antiphon import Server, Socket
 
-
-def build() -> Server:
-    io = Server(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0)
+def build(*, ping_interval: float = 0.3, connect_timeout: float = 1.0) -> Server:
+    io = Server(ping_interval=ping_interval, ping_timeout=0.2, connect_timeout=connect_timeout)
 
     for namespace in (io.of("/"), io.of("/custom")):
 

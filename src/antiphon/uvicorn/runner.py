@@ -18,6 +18,9 @@ from antiphon.uvicorn.protocol import WebSocketProtocol
 
 __all__ = ["Runner"]
 
+_PATIENCE = 3
+"""Seconds that a server that stops waits for connections to close."""
+
 
 class _Server(uvicorn.Server):
     """uvicorn waits for pending polls when it stops; they end when the clients are disconnected first."""
@@ -69,6 +72,8 @@ class Runner:
             log_level=log_level,
             access_log=False,
             root_path=root_path,
+            # Clients have been told by then; those that do not answer are not waited for.
+            timeout_graceful_shutdown=_PATIENCE,
         )
         self._server = _Server(self._config)
 
