@@ -7,9 +7,10 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import trustme
 import uvicorn
@@ -79,6 +80,62 @@ class Running:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
 
 
+class Way(Protocol):
+    """Begins to serve: returns what runs until the end, and what ends it. Called in the thread and loop of the server."""
+
+    def __call__(
+        self, app: Any, listener: socket.socket, certificate: Certificate | None, **options: Any
+    ) -> tuple[Coroutine[Any, Any, None], Callable[[], object]]: ...
+
+
+def _by_serve(
+    app: Server, listener: socket.socket, certificate: Certificate | None
+) -> tuple[Coroutine[Any, Any, None], Callable[[], object]]:
+    tls = {"ssl_certfile": certificate.certfile, "ssl_keyfile": certificate.keyfile} if certificate else {}
+    main = app.serve(sockets=[listener], log_level="warning", **tls)
+    return main, lambda: asyncio.ensure_future(app.close())
+
+
+def _by_uvicorn(
+    app: Any, listener: socket.socket, certificate: Certificate | None, **options: Any
+) -> tuple[Coroutine[Any, Any, None], Callable[[], object]]:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        ssl_certfile=certificate.certfile if certificate else None,
+        ssl_keyfile=certificate.keyfile if certificate else None,
+        timeout_graceful_shutdown=1,
+        access_log=False,
+        **options,
+    )
+    server = uvicorn.Server(config)
+    return server.serve(sockets=[listener]), lambda: setattr(server, "should_exit", True)
+
+
+def _by_hypercorn(
+    app: Any, listener: socket.socket, certificate: Certificate | None
+) -> tuple[Coroutine[Any, Any, None], Callable[[], object]]:
+    config = HypercornConfig()
+    config.bind = [f"fd://{listener.detach()}"]  # which closes it in the end
+    config.graceful_timeout = 0.5
+    config.shutdown_timeout = 1
+    config.errorlog = None
+    if certificate:
+        config.certfile, config.keyfile = certificate.certfile, certificate.keyfile
+    stopped = asyncio.Event()
+    # It reports the cancellation of its own tasks when it stops.
+    asyncio.get_event_loop().set_exception_handler(_ignore_cancellation)
+    return hypercorn_serve(app, config, shutdown_trigger=stopped.wait), stopped.set
+
+
+def _find_way(app: Any, way: str, options: dict[str, Any]) -> Way:
+    if way == "hypercorn":
+        return _by_hypercorn
+    if way == "fast" and isinstance(app, Server) and not options:
+        return _by_serve
+    return partial(_by_uvicorn, ws=WebSocketProtocol if way == "fast" else "auto", **options)
+
+
 @contextlib.contextmanager
 def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicorn_options: Any) -> Iterator[Running]:
     """Serve an ASGI application until the block ends.
@@ -92,57 +149,14 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
     listener.setblocking(False)
     port = listener.getsockname()[1]
     loop = new_event_loop() if way == "fast" else asyncio.new_event_loop()
-    stop: Callable[[], object]
-
-    if way == "fast" and isinstance(app, Server) and not uvicorn_options:
-        tls = {"ssl_certfile": certificate.certfile, "ssl_keyfile": certificate.keyfile} if certificate else {}
-        main: Awaitable[None] = app.serve(sockets=[listener], log_level="warning", **tls)
-
-        def stop() -> object:
-            return loop.create_task(app.close())
-
-    elif way in ("fast", "asgi"):
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            ws=WebSocketProtocol if way == "fast" else "auto",
-            ssl_certfile=certificate.certfile if certificate else None,
-            ssl_keyfile=certificate.keyfile if certificate else None,
-            timeout_graceful_shutdown=1,
-            access_log=False,
-            **uvicorn_options,
-        )
-        server = uvicorn.Server(config)
-        main = server.serve(sockets=[listener])
-
-        def stop() -> object:
-            server.should_exit = True
-            return None
-
-    elif way == "hypercorn":
-        hypercorn = HypercornConfig()
-        hypercorn.bind = [f"fd://{listener.detach()}"]  # which closes it in the end
-        hypercorn.graceful_timeout = 0.5
-        hypercorn.shutdown_timeout = 1
-        hypercorn.errorlog = None
-        if certificate:
-            hypercorn.certfile, hypercorn.keyfile = certificate.certfile, certificate.keyfile
-        stopped = asyncio.Event()
-        # It reports the cancellation of its own tasks when it stops.
-        loop.set_exception_handler(_ignore_cancellation)
-        main = hypercorn_serve(app, hypercorn, shutdown_trigger=stopped.wait)
-
-        def stop() -> object:
-            return stopped.set()
-
-    else:
-        raise ValueError(f"unknown way of serving: {way}")
-
     failures: list[BaseException] = []
+    stops: list[Callable[[], object]] = []
 
     def thread_main() -> None:
         asyncio.set_event_loop(loop)
         try:
+            main, stop = _find_way(app, way, uvicorn_options)(app, listener, certificate)
+            stops.append(stop)
             loop.run_until_complete(main)
         except BaseException as error:  # noqa: BLE001 - handed to the test
             failures.append(error)
@@ -157,7 +171,7 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
         yield Running(way, port, certificate is not None, loop)
     finally:
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(stop)
+            loop.call_soon_threadsafe(stops[0])
         thread.join(20)
         listener.close()
     assert not thread.is_alive(), "the server did not stop"

@@ -7,10 +7,10 @@ import time
 
 import aiohttp
 import pytest
-from support import Running, serving
 
 from antiphon import Server
 from antiphon.uvicorn.http import HTTPProtocol
+from support import Running, serving
 
 
 def connect(running: Running) -> socket.socket:
