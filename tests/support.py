@@ -81,7 +81,7 @@ class Running:
 
 
 class Way(Protocol):
-    """Begins to serve: returns what runs until the end, and what ends it. Called in the thread and loop of the server."""
+    """Begins to serve, in the thread and loop of the server: returns what runs until the end, and what ends it."""
 
     def __call__(
         self, app: Any, listener: socket.socket, certificate: Certificate | None, **options: Any
@@ -144,6 +144,8 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
     """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # asyncio sets it by itself only for listeners that it made.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.bind(("127.0.0.1", 0))
     listener.listen(1024)
     listener.setblocking(False)

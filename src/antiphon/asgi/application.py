@@ -59,18 +59,21 @@ class ASGIApplication:
     # Lifespan
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        startup: ASGIMessage | None = None
         if self._app is not None:
-
-            async def receive_and_close() -> ASGIMessage:
-                message = await receive()
-                if message["type"] == "lifespan.shutdown":
-                    await self._server.close()
-                return message
-
-            await self._app(scope, receive_and_close, send)
-            return
+            lifespan = _Lifespan(self._server, receive, send)
+            try:
+                await self._app(scope, lifespan.receive, lifespan.send)
+            except Exception:
+                if lifespan.answered:
+                    raise
+            if lifespan.answered:
+                return
+            # It does not know lifespan, as many small applications do not: the rest is ours.
+            startup = lifespan.received
         while True:
-            message = await receive()
+            message = startup or await receive()
+            startup = None
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
@@ -122,6 +125,29 @@ class ASGIApplication:
         await transport.serve(receive_message, int(options.max_http_buffer_size))
         if not transport.peer_left:
             await send({"type": "websocket.close", "code": transport.close_code or 1000})
+
+
+class _Lifespan:
+    """Passes the lifespan on to another application, and disconnects the clients before that one shuts down."""
+
+    def __init__(self, server: Server, receive: Receive, send: Send) -> None:
+        self._server = server
+        self._receive = receive
+        self._send = send
+        self.received: ASGIMessage | None = None
+        self.answered = False
+
+    async def receive(self) -> ASGIMessage:
+        """Pass an event on."""
+        self.received = await self._receive()
+        if self.received["type"] == "lifespan.shutdown":
+            await self._server.close()
+        return self.received
+
+    async def send(self, message: ASGIMessage) -> None:
+        """Pass an answer on, and note that there was one."""
+        self.answered = True
+        await self._send(message)
 
 
 def _body(receive: Receive) -> Body:

@@ -68,7 +68,8 @@ class BroadcastOperator:
         """Emit an event to everyone who is selected.
 
         Returns:
-            Something to await until every transport has taken the data; there is no need to.
+            Something to await until every transport has taken the data; there is no need to. One slow client makes
+            it wait, until that client is dropped.
 
         Raises:
             ReservedEventError: the protocol keeps this name for itself.

@@ -47,32 +47,30 @@ class Message:
         text: an Engine.IO text packet, type byte first; None if there is none.
         attachments: binary messages that follow it directly.
         compress: whether it may be compressed.
+
+    Attributes:
+        frames: its WebSocket frames, once somebody has needed them.
+        frames_v3: the same for Engine.IO 3.
     """
 
-    __slots__ = ("_frames", "_frames_v3", "attachments", "compress", "text")
+    __slots__ = ("attachments", "compress", "frames", "frames_v3", "text")
 
     def __init__(self, text: bytes | None, attachments: Sequence[bytes] = (), *, compress: bool = True) -> None:
         self.text = text
         self.attachments = attachments
         self.compress = compress
-        self._frames: bytes | None = None
-        self._frames_v3: bytes | None = None
+        self.frames: bytes | None = None
+        self.frames_v3: bytes | None = None
 
-    @property
-    def frames(self) -> bytes:
-        """The WebSocket frames, joined, so that nothing can come between them."""
-        frames = self._frames
-        if frames is None:
-            frames = self._frames = self._join(b"")
-        return frames
+    def build_frames(self) -> bytes:
+        """Build the WebSocket frames, joined, so that nothing can come between them, and keep them in ``frames``."""
+        self.frames = self._join(b"")
+        return self.frames
 
-    @property
-    def frames_v3(self) -> bytes:
-        """The same for Engine.IO 3, where a binary message has a type byte."""
-        frames = self._frames_v3
-        if frames is None:
-            frames = self._frames_v3 = self._join(BINARY_MESSAGE)
-        return frames
+    def build_frames_v3(self) -> bytes:
+        """Do the same for Engine.IO 3, where a binary message has a type byte."""
+        self.frames_v3 = self._join(BINARY_MESSAGE)
+        return self.frames_v3
 
     def _join(self, lead: bytes) -> bytes:
         frames = [] if self.text is None else [text_frame(self.text)]

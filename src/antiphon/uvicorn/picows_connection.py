@@ -96,7 +96,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - there is only one
         """Take a frame. A whole text message is what nearly all of them are."""
         kind = frame.msg_type
-        if kind is _TEXT and frame.fin and not frame.rsv1 and self._fragments is None:
+        if kind is _TEXT and frame.fin and self._fragments is None and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             self.owner.receive_text(frame.get_payload_as_bytes())
         else:
             self._on_other_frame(kind, frame)
@@ -187,7 +187,10 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         out = self._out
         if not out:
             self._mark(self)
-        out.append(message.frames_v3 if self._eio3 else message.frames)
+        if self._eio3:
+            out.append(message.frames_v3 or message.build_frames_v3())
+        else:
+            out.append(message.frames or message.build_frames())
         if self._paused:
             self._check_unsent()
 
