@@ -9,8 +9,9 @@ import argparse
 import datetime
 from pathlib import Path
 
-from chat_in_chromium import chromium, serving_chat, what_is_missing
 from playwright.sync_api import Browser, Frame, expect
+
+from chat_in_chromium import chromium, serving_chat, what_is_missing
 
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "chat.png"
 

@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from chat_in_chromium import chromium, serving_chat, what_is_missing
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from chat_in_chromium import chromium, serving_chat, what_is_missing
 
 if missing := what_is_missing():
     pytest.skip(missing, allow_module_level=True)

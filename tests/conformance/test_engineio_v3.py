@@ -14,11 +14,11 @@ from collections.abc import Iterator
 import aiohttp
 import orjson
 import pytest
-from engineio_server import build
-from peers import Endpoint, Polling, close_code, eventually, receive
 from websockets.exceptions import InvalidStatus
 
 from antiphon import Server
+from engineio_server import build
+from peers import Endpoint, Polling, close_code, eventually, receive
 from support import serving
 
 WRONG_TRANSPORT = pytest.mark.parametrize("transport", [None, "abc"], ids=["no transport", "unknown transport"])

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import aiohttp
 import orjson
 import pytest
-from engineio_server import build
-from peers import Endpoint, Polling, close_code, eventually, receive, receive_packet
 from websockets.exceptions import InvalidStatus
 
 from antiphon import Server
+from engineio_server import build
+from peers import Endpoint, Polling, close_code, eventually, receive, receive_packet
 from support import serving
 
 WRONG_EIO = pytest.mark.parametrize("eio", [None, "abc"], ids=["no EIO", "unknown EIO"])

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import aiohttp
 import orjson
 import pytest
-from peers import Endpoint, Polling, SocketPeer, close_code, eventually, receive
-from socketio_server import build
 from websockets.exceptions import InvalidStatus
 
 from antiphon import Server
+from peers import Endpoint, Polling, SocketPeer, close_code, eventually, receive
+from socketio_server import build
 from support import serving
 
 WRONG_EIO = pytest.mark.parametrize("eio", [None, "abc"], ids=["no EIO", "unknown EIO"])

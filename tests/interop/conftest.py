@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interop_driver import HERE, Client, Node, Reports, node_process, until
 
 from antiphon import Server, Socket
 from antiphon.socketio.msgpack_parser import MsgPackParser
+from interop_driver import HERE, Client, Node, Reports, node_process, until
 from support import Certificate, Running, serving
 
 TRANSPORTS = {

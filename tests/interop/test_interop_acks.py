@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from interop_driver import until
 
 from antiphon import Ack, AckTimeout, SocketDisconnected
+from interop_driver import until
 
 VALUES = {
     "nothing": [],

@@ -6,10 +6,10 @@ import datetime
 from typing import Any
 
 import pytest
-from interop_driver import NAN, UNDEFINED, Client, Node, typed_array
-from reference import official_server
 
 from antiphon import Server, Socket
+from interop_driver import NAN, UNDEFINED, Client, Node, typed_array
+from reference import official_server
 
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 

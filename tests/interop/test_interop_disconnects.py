@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from interop_driver import node_process, relay, until
 
 from antiphon import Server
+from interop_driver import node_process, relay, until
 from support import serving
 
 

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 
 import pytest
+
 from interop_driver import NAN, UNDEFINED, array_buffer, repeated, typed_array, until
 
 ARGUMENTS = {

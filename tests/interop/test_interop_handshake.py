@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from interop_driver import until
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from antiphon import Cookie, Cors, PerMessageDeflate, Server
 from antiphon.uvicorn.picows_connection import PicowsConnection
+from interop_driver import until
 
 
 @pytest.fixture

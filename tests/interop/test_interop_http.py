@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
+
 from reference import official_server
 
 BASE = "/socket.io/?EIO=4&transport=polling"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from interop_driver import node_process, relay, until
 
 VALUES = {

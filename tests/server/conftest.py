@@ -18,10 +18,9 @@ import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "conformance"))
 
+from antiphon import Server
 from peers import Endpoint, eventually
 from server_helpers import Serve, is_empty
-
-from antiphon import Server
 from support import WAYS, Running, serving
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from peers import Endpoint, SocketPeer
 
 from antiphon import Server, Socket
+from peers import Endpoint, SocketPeer
 from support import serving
 
 ONE_WAY = pytest.mark.parametrize("way", ["hypercorn"])

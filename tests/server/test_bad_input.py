@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
+from antiphon import Server, Socket
 from peers import (
     CLOSE,
     PING,
@@ -27,8 +29,6 @@ from peers import (
     request_websocket,
 )
 from server_helpers import Serve, is_empty
-
-from antiphon import Server, Socket
 
 Reasons = list[tuple[str, str | None]]
 

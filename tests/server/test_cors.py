@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from peers import Answer, Endpoint, receive
-from server_helpers import ONE_WAY, Serve
 from websockets.exceptions import InvalidStatus
 
 from antiphon import Cors, Server
+from peers import Answer, Endpoint, receive
+from server_helpers import ONE_WAY, Serve
 
 HOME, FOREIGN = "https://home.example", "https://foreign.example"
 

@@ -6,8 +6,6 @@ import asyncio
 import time
 
 import pytest
-from peers import Endpoint, SocketPeer, eventually
-from server_helpers import ask, in_sync, of, several
 
 from antiphon import (
     AckTimeout,
@@ -18,6 +16,8 @@ from antiphon import (
     Socket,
     SocketDisconnected,
 )
+from peers import Endpoint, SocketPeer, eventually
+from server_helpers import ask, in_sync, of, several
 
 RESERVED = ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
 

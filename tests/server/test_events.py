@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from peers import Endpoint, eventually, frame, raw_websocket
-from server_helpers import in_sync
 
 from antiphon import (
     Ack,
@@ -18,6 +16,8 @@ from antiphon import (
     Server,
     Socket,
 )
+from peers import Endpoint, eventually, frame, raw_websocket
+from server_helpers import in_sync
 
 # Handlers
 

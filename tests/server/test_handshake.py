@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import orjson
 import pytest
-from peers import Endpoint, SocketPeer, receive
-from server_helpers import ONE_WAY, Serve
 from websockets.exceptions import InvalidStatus
 
 from antiphon import ConnectionRefused, Cookie, Request, Server
+from peers import Endpoint, SocketPeer, receive
+from server_helpers import ONE_WAY, Serve
 
 
 async def refusal(server: Endpoint, **query: object) -> tuple[int, str, str]:

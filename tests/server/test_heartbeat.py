@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from antiphon import Server, Socket
 from peers import Endpoint, eventually, raw_websocket, receive
 from server_helpers import ONE_WAY, Serve, is_empty
-
-from antiphon import Server, Socket
 
 INTERVAL, TIMEOUT = 0.15, 0.1
 

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI, WebSocket
-from peers import Endpoint, SocketPeer, receive
-from server_helpers import Serve
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -16,6 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from antiphon import Server, Socket
+from peers import Endpoint, SocketPeer, receive
+from server_helpers import Serve
 from support import Certificate
 
 

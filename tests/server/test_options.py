@@ -7,10 +7,10 @@ import zlib
 
 import aiohttp
 import pytest
-from peers import Answer, Endpoint, raw_websocket, receive
-from server_helpers import ONE_WAY, Serve
 
 from antiphon import ConfigurationError, HTTPCompression, Server, Socket
+from peers import Answer, Endpoint, raw_websocket, receive
+from server_helpers import ONE_WAY, Serve
 
 # Path
 

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import orjson
 import pytest
-from peers import Endpoint, Polling, eventually
 
 from antiphon import Server, Socket
+from peers import Endpoint, Polling, eventually
 
 
 async def join(server: Endpoint, **query: object) -> Polling:

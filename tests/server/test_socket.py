@@ -6,8 +6,6 @@ import asyncio
 import time
 
 import pytest
-from peers import Endpoint, eventually, raw_websocket, receive
-from server_helpers import Serve, ask, in_sync, of, several
 
 import socketio
 from antiphon import (
@@ -15,6 +13,8 @@ from antiphon import (
     Server,
     Socket,
 )
+from peers import Endpoint, eventually, raw_websocket, receive
+from server_helpers import Serve, ask, in_sync, of, several
 
 # Connecting
 

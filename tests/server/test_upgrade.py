@@ -6,12 +6,12 @@ import asyncio
 
 import orjson
 import pytest
-from peers import Endpoint, Polling, SocketPeer, close_code, eventually, receive, receive_packet
-from server_helpers import Serve
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from antiphon import Server, Socket
+from peers import Endpoint, Polling, SocketPeer, close_code, eventually, receive, receive_packet
+from server_helpers import Serve
 
 
 async def join(server: Endpoint) -> Polling:

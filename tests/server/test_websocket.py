@@ -9,6 +9,9 @@ import zlib
 
 import orjson
 import pytest
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+
+from antiphon import PerMessageDeflate, Server, Socket
 from peers import (
     CLOSE,
     PING,
@@ -25,9 +28,6 @@ from peers import (
     request_websocket,
 )
 from server_helpers import Serve
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-
-from antiphon import PerMessageDeflate, Server, Socket
 
 FAST = pytest.mark.parametrize("way", ["fast"])
 

@@ -88,7 +88,8 @@ class BroadcastOperator:
             selected = nsp.rooms.select(self._rooms, self._except)
             connections = [sockets[sid].conn for sid in selected if sid in sockets]
         for connection in connections:
-            connection.send_message(message)
+            send = connection.send_message
+            send(message)
         return Delivery(connections)
 
     def send(self, *args: object) -> Awaitable[None]:

@@ -219,9 +219,11 @@ class Socket:
             return conn
         if ack is None:
             nsp = self.nsp
-            text = nsp.encode_plain([event, *args])
+            encode = nsp.encode_plain
+            text = encode([event, *args])
             if text is not None:
-                conn.send_text(nsp.event_prefix + text)
+                send = conn.send_text
+                send(nsp.event_prefix + text)
                 return conn
         self._emit_now(event, args, ack)
         return conn
@@ -283,9 +285,11 @@ class Socket:
         if get_ident() != conn.thread:
             nsp.server.call_from_thread(self.send_ack, ack_id, args)
             return
-        text = nsp.encode_plain(args)
+        encode = nsp.encode_plain
+        text = encode(args)
         if text is not None:
-            conn.send_text(b"%s%d%s" % (nsp.ack_prefix, ack_id, text))
+            send = conn.send_text
+            send(b"%s%d%s" % (nsp.ack_prefix, ack_id, text))
         else:
             conn.send_message(nsp.encode_ack(list(args), ack_id))
 
@@ -346,7 +350,8 @@ class Socket:
         name = data[0]
         if type(name) is not str:
             name = event_name(name)
-        shared = self.nsp.handlers.get(name)
+        find = self.nsp.handlers.get
+        shared = find(name)
         own = None if self._handlers is None else self._handlers.get(name)
         if own is None:
             if shared is None:
@@ -367,7 +372,8 @@ class Socket:
     def _call(self, handler: Handler, name: str, arguments: list[object], ack_id: int | None) -> None:
         """Call a plain handler, the only one of its event: what nearly all events come to."""
         try:
-            result = handler.function(*arguments)
+            function = handler.function
+            result = function(*arguments)
         except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
             self.report(error, name)
         else:
