@@ -24,7 +24,7 @@ coverage: $(STAMPS)/dev
 	$(BIN)/coverage run -m pytest -q tests/engineio tests/socketio tests/cluster tests/properties
 	$(BIN)/coverage report --fail-under=98
 
-bench: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/interop bench/sioload
+bench: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/interop bench/sioload bench/limit_server
 	$(BIN)/python bench/run.py $(ARGS)
 
 docs: $(STAMPS)/docs
@@ -44,9 +44,12 @@ format: $(STAMPS)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(STAMPS) node_modules tests/interop/node_modules examples/chat/node_modules bench/sioload site
+	rm -rf $(VENV) $(STAMPS) node_modules tests/interop/node_modules examples/chat/node_modules bench/sioload bench/limit_server site
 
 bench/sioload: bench/sioload.c
+	$(or $(shell command -v cc),gcc) -O2 -o $@ $<
+
+bench/limit_server: bench/servers/limit_server.c
 	$(or $(shell command -v cc),gcc) -O2 -o $@ $<
 
 $(VENV)/pyvenv.cfg:

@@ -1,4 +1,4 @@
-"""Antiphon and socket.io on Node.js, side by side: one core for the server, one for the load, interleaved rounds."""
+"""Antiphon, socket.io on Node.js, and the limit, side by side: a core for the server, one for the load, in rounds."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ WORKLOADS = (
 PEERS = {
     "antiphon": [sys.executable, str(BENCH / "servers" / "antiphon_server.py"), "--port"],
     "node": ["node", str(BENCH / "servers" / "node_server.cjs"), "--port"],
+    "limit": [str(BENCH / "limit_server"), "--port"],
 }
+"""How each is started. The limit is the least that a server can do, in C: what the kernel of this machine allows."""
 
 
 def free_port() -> int:
