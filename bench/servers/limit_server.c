@@ -31,7 +31,7 @@ static size_t frame(uint8_t *out, const uint8_t *payload, size_t length) {
 }
 
 static void send_all(connection *c, const void *data, size_t length) {
-  if (send(c->fd, data, length, MSG_NOSIGNAL) != (ssize_t)length) perror("send");
+  if (send(c->fd, data, length, MSG_NOSIGNAL) < 0) return; // the peer has gone; recv() will tell
 }
 
 static void send_text(connection *c, const char *text) {
