@@ -31,10 +31,11 @@ from antiphon.server.cookie import Cookie
 from antiphon.server.cors import Cors
 from antiphon.server.engine import ConnectionErrorEvent
 from antiphon.server.handlers import Ack
+from antiphon.server.handshake import Handshake
 from antiphon.server.namespace import Namespace
 from antiphon.server.options import HTTPCompression, PerMessageDeflate
 from antiphon.server.request import Request
-from antiphon.server.socket import Handshake, Socket
+from antiphon.server.socket import Socket
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.parser import Parser
 from antiphon.types import DisconnectReason, Room, SocketId

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Unpack
 
 from antiphon.asgi.application import ASGIApplication
 from antiphon.server.options import OptionsDict
 from antiphon.server.server import Server as SocketServer
 from antiphon.types import ASGIApp, Receive, Scope, Send
-from antiphon.uvicorn.runner import Runner
+from antiphon.uvicorn.runner import Runner, ServeOptions
 
 __all__ = ["Server"]
 
@@ -46,78 +47,45 @@ class Server(SocketServer):
         self._asgi = ASGIApplication(self, app)
         return self
 
-    def run(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 3000,
-        *,
-        ssl_certfile: str | None = None,
-        ssl_keyfile: str | None = None,
-        ssl_keyfile_password: str | None = None,
-        log_level: str = "info",
-    ) -> None:
+    def run(self, host: str = "127.0.0.1", port: int = 3000, **options: Unpack[ServeOptions]) -> None:
         """Serve until interrupted, on uvicorn and the fast WebSocket path.
 
         Args:
             host: the address to listen at; ``0.0.0.0`` for all.
             port: the port to listen at; 0 for any free one.
-            ssl_certfile: a certificate chain in PEM form, for TLS.
-            ssl_keyfile: its key, if it is not in the same file.
-            ssl_keyfile_password: what the key is encrypted with.
-            log_level: of uvicorn: critical, error, warning, info, debug.
+            options: TLS, log level and mount point, see :class:`~antiphon.uvicorn.runner.ServeOptions`.
         """
-        runner = Runner(
-            self,
-            host=host,
-            port=port,
-            ssl_certfile=ssl_certfile,
-            ssl_keyfile=ssl_keyfile,
-            ssl_keyfile_password=ssl_keyfile_password,
-            log_level=log_level,
-        )
-        self._runners.append(runner)
-        try:
+        with self._running(Runner(self, host, port, **options)) as runner:
             runner.run()
-        finally:
-            self._runners.remove(runner)
 
     async def serve(
         self,
         host: str = "127.0.0.1",
         port: int = 3000,
         *,
-        ssl_certfile: str | None = None,
-        ssl_keyfile: str | None = None,
-        ssl_keyfile_password: str | None = None,
-        log_level: str = "info",
         sockets: Sequence[socket.socket] | None = None,
+        **options: Unpack[ServeOptions],
     ) -> None:
         """Do the same as :meth:`run` in the running event loop, until :meth:`close` or cancellation.
 
         Args:
             host: see :meth:`run`.
             port: see :meth:`run`.
-            ssl_certfile: see :meth:`run`.
-            ssl_keyfile: see :meth:`run`.
-            ssl_keyfile_password: see :meth:`run`.
-            log_level: see :meth:`run`.
             sockets: listening sockets, instead of a host and a port.
+            options: see :meth:`run`.
 
         Raises:
             ConfigurationError: the server could not start; the log says why.
         """
-        runner = Runner(
-            self,
-            host=host,
-            port=port,
-            ssl_certfile=ssl_certfile,
-            ssl_keyfile=ssl_keyfile,
-            ssl_keyfile_password=ssl_keyfile_password,
-            log_level=log_level,
-        )
+        with self._running(Runner(self, host, port, **options)) as runner:
+            await runner.serve(list(sockets) if sockets else None)
+
+    @contextmanager
+    def _running(self, runner: Runner) -> Iterator[Runner]:
+        """Remember what :meth:`close` has to stop."""
         self._runners.append(runner)
         try:
-            await runner.serve(list(sockets) if sockets else None)
+            yield runner
         finally:
             self._runners.remove(runner)
 

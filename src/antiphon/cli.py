@@ -60,8 +60,8 @@ def run(
     if not reload:
         runner = Runner(
             target,
-            host=host,
-            port=port,
+            host,
+            port,
             ssl_certfile=certificate,
             ssl_keyfile=key,
             ssl_keyfile_password=ssl_keyfile_password,

@@ -10,6 +10,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from antiphon.server.engine_socket import EngineSocket
+from antiphon.socketio.packet import check_event_name
 from antiphon.types import Room
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class BroadcastOperator:
             EncodeError: the data cannot be put on the wire.
         """
         nsp = self._nsp
-        nsp.check_event_name(event)
+        check_event_name(event)
         if nsp.server.thread not in (None, get_ident()):
             nsp.server.call_from_thread(self.emit, event, *args)
             return Delivery(())

@@ -14,7 +14,7 @@ from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
 from antiphon.server.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers
-from antiphon.server.socket import Socket, check_event_name
+from antiphon.server.socket import Socket
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.packet import Packet, PacketType
 from antiphon.types import Room, SocketId
@@ -153,8 +153,6 @@ class Namespace:
         return self.emit("message", *args)
 
     # For the floors and siblings around
-
-    check_event_name = staticmethod(check_event_name)
 
     def next_ack_id(self) -> int:
         """Return an acknowledgement id that is not in use."""

@@ -10,25 +10,24 @@ import secrets
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from antiphon.errors import AckTimeout, ConfigurationError, ReservedEventError, SocketDisconnected
+from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
 from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.handlers import Ack, Handler, HandlerFunction, HandlerFunctionT, Handlers, answer_of
-from antiphon.server.request import Headers, Request
+from antiphon.server.handshake import Handshake
+from antiphon.server.request import Request
 from antiphon.socketio.acks import PendingAcks
-from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, event_name
+from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name, event_name
 from antiphon.types import DisconnectReason, Room, SocketId
 
 if TYPE_CHECKING:
     from antiphon.server.namespace import Namespace
 
-__all__ = ["AckFunction", "Handshake", "Socket", "SocketEmitter"]
+__all__ = ["AckFunction", "Socket", "SocketEmitter"]
 
 AckFunction: TypeAlias = Callable[..., object]
 """Called with the arguments of the acknowledgement; with a timeout, an error (or None) comes first."""
@@ -37,33 +36,6 @@ _EAGER = sys.version_info >= (3, 12)
 
 _ENDED_BY_SERVER = ("server namespace disconnect", "server shutting down", "forced server close")
 """The reasons after which nothing that the client has sent is of interest any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """What is known from the moment a socket connected. JavaScript: ``socket.handshake``.
-
-    Attributes:
-        headers: of the request that opened the session; names in lower case.
-        time: when the socket connected, as text.
-        address: of the peer.
-        xdomain: whether the request had an Origin.
-        secure: whether it came over TLS.
-        issued: when the socket connected, in milliseconds since 1970.
-        url: path and query of the request.
-        query: the query parameters; of a repeated one, the last value.
-        auth: what the client gave for this namespace.
-    """
-
-    headers: Headers
-    time: str
-    address: str
-    xdomain: bool
-    secure: bool
-    issued: int
-    url: str
-    query: Mapping[str, str]
-    auth: Mapping[str, object]
 
 
 class Socket:
@@ -135,20 +107,7 @@ class Socket:
     @property
     def handshake(self) -> Handshake:
         """What is known from the moment the socket connected."""
-        request = self.request
-        headers = request.headers
-        moment = datetime.fromtimestamp(self._issued, UTC)
-        return Handshake(
-            headers=headers,
-            time=moment.strftime("%a %b %d %Y %H:%M:%S GMT%z (Coordinated Universal Time)"),
-            address=self._conn.remote_address,
-            xdomain="origin" in headers,
-            secure=request.secure,
-            issued=round(self._issued * 1000),
-            url=request.url,
-            query=request.query,
-            auth=self._auth,
-        )
+        return Handshake.build(self.request, self._conn.remote_address, self._auth, self._issued)
 
     # Listening
 
@@ -535,16 +494,3 @@ class SocketEmitter:
         message_id = socket._wait_for_ack(finish, self._seconds)  # noqa: SLF001
         socket._send_event(event, args, message_id)  # noqa: SLF001
         return await answered
-
-
-def check_event_name(event: object) -> None:
-    """Check the name of an event that is to be emitted.
-
-    Raises:
-        ReservedEventError: the protocol keeps it for itself.
-        ConfigurationError: it is not a string.
-    """
-    if not isinstance(event, str):
-        raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
-    if event in RESERVED_EVENTS:
-        raise ReservedEventError(event)

@@ -8,9 +8,17 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from antiphon.errors import PacketError
+from antiphon.errors import ConfigurationError, PacketError, ReservedEventError
 
-__all__ = ["MAX_ACK_ID", "RESERVED_EVENTS", "Packet", "PacketType", "check_payload", "event_name"]
+__all__ = [
+    "MAX_ACK_ID",
+    "RESERVED_EVENTS",
+    "Packet",
+    "PacketType",
+    "check_event_name",
+    "check_payload",
+    "event_name",
+]
 
 RESERVED_EVENTS: Final = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
@@ -77,6 +85,19 @@ def _is_event_name(name: object) -> bool:
     if type(name) is str:
         return name not in RESERVED_EVENTS
     return type(name) is int or type(name) is float
+
+
+def check_event_name(event: object) -> None:
+    """Check the name of an event that is to be emitted.
+
+    Raises:
+        ReservedEventError: the protocol keeps it for itself.
+        ConfigurationError: it is not a string.
+    """
+    if not isinstance(event, str):
+        raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
+    if event in RESERVED_EVENTS:
+        raise ReservedEventError(event)
 
 
 def event_name(name: object) -> str:

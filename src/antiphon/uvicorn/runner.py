@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
 import uvicorn
 
@@ -16,7 +16,7 @@ from antiphon.uvicorn.http import HTTPProtocol
 from antiphon.uvicorn.loop import new_event_loop
 from antiphon.uvicorn.protocol import WebSocketProtocol
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "ServeOptions"]
 
 _PATIENCE = 3
 """Seconds that a server that stops waits for connections to close."""
@@ -34,6 +34,24 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class ServeOptions(TypedDict, total=False):
+    """How an application is served, as keyword arguments.
+
+    Keys:
+        ssl_certfile: a certificate chain in PEM form, for TLS.
+        ssl_keyfile: its key, if it is not in the same file.
+        ssl_keyfile_password: what the key is encrypted with.
+        log_level: of uvicorn: critical, error, warning, info, debug.
+        root_path: where a proxy has mounted the application.
+    """
+
+    ssl_certfile: str | None
+    ssl_keyfile: str | None
+    ssl_keyfile_password: str | None
+    log_level: str
+    root_path: str
+
+
 class Runner:
     """Serves an application with uvicorn.
 
@@ -41,39 +59,20 @@ class Runner:
         application: a Socket.IO server, an ASGI application that contains one, or where it is (``module:name``).
         host: the address to listen at.
         port: the port to listen at; 0 for any free one.
-        ssl_certfile: a certificate chain in PEM form, for TLS.
-        ssl_keyfile: its key.
-        ssl_keyfile_password: what the key is encrypted with.
-        log_level: of uvicorn.
-        root_path: where a proxy has mounted the application.
+        options: see :class:`ServeOptions`.
     """
 
-    def __init__(
-        self,
-        application: ASGIApp | str,
-        *,
-        host: str,
-        port: int,
-        ssl_certfile: str | None,
-        ssl_keyfile: str | None,
-        ssl_keyfile_password: str | None,
-        log_level: str,
-        root_path: str = "",
-    ) -> None:
+    def __init__(self, application: ASGIApp | str, host: str, port: int, **options: Unpack[ServeOptions]) -> None:
         self._config = uvicorn.Config(
             cast("Any", application),  # uvicorn's own type of scope is narrower than ours
             host=host,
             port=port,
             http=HTTPProtocol,
             ws=WebSocketProtocol,
-            ssl_certfile=ssl_certfile,
-            ssl_keyfile=ssl_keyfile,
-            ssl_keyfile_password=ssl_keyfile_password,
-            log_level=log_level,
             access_log=False,
-            root_path=root_path,
             # Clients have been told by then; those that do not answer are not waited for.
             timeout_graceful_shutdown=_PATIENCE,
+            **options,
         )
         self._server = _Server(self._config)
 
