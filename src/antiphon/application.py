@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Unpack
+from typing import Any, Unpack
 
 from antiphon.asgi.application import ASGIApplication
+from antiphon.errors import ConfigurationError
 from antiphon.server.options import OptionsDict
 from antiphon.server.server import Server as SocketServer
 from antiphon.types import ASGIApp, Receive, Scope, Send
@@ -31,7 +33,7 @@ class Server(SocketServer):
 
     def __init__(self, app: ASGIApp | None = None, **options: Unpack[OptionsDict]) -> None:
         super().__init__(**options)
-        self._asgi = ASGIApplication(self, app)
+        self._asgi = ASGIApplication(self, app if app is None else self._check(app))
         self._runners: list[Runner] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,8 +46,15 @@ class Server(SocketServer):
         Returns:
             The server itself, so that ``app = io.wrap(app)`` reads well.
         """
-        self._asgi = ASGIApplication(self, app)
+        self._asgi = ASGIApplication(self, self._check(app))
         return self
+
+    def _check(self, app: ASGIApp) -> ASGIApp:
+        if not callable(app) or app is self:
+            raise ConfigurationError(
+                f"expected another ASGI application, not {app!r}; options are keyword arguments, the port goes to run()"
+            )
+        return app
 
     def run(self, host: str = "127.0.0.1", port: int = 3000, **options: Unpack[ServeOptions]) -> None:
         """Serve until interrupted, on uvicorn and the fast WebSocket path.
@@ -89,8 +98,9 @@ class Server(SocketServer):
         finally:
             self._runners.remove(runner)
 
-    async def close(self) -> None:
-        """Disconnect every client, with the reason ``server shutting down``, and stop what :meth:`serve` started."""
-        await super().close()
-        for runner in self._runners:
-            runner.stop()
+    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
+        try:
+            await super()._close(caller)
+        finally:
+            for runner in self._runners:
+                runner.stop()

@@ -52,7 +52,7 @@ class ASGIApplication:
         return matches(scope["path"], scope.get("root_path", ""), self._server.options.prefix)
 
     def _not_found(self, scope: Scope) -> Response:
-        prefix = self._server.options.prefix
+        prefix = scope.get("root_path", "").rstrip("/") + self._server.options.prefix
         text = f"Nothing is served at {scope['path']}. The Socket.IO server answers at {prefix}\n"
         return Response(404, text.encode(), {"content-type": "text/plain; charset=utf-8"})
 

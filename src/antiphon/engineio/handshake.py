@@ -96,6 +96,8 @@ def verify(
         raise handshake_error(ErrorCode.UNKNOWN_TRANSPORT, transport=transport)
     if request.origin is not None and _INVALID_HEADER.search(request.origin):
         raise handshake_error(ErrorCode.BAD_REQUEST, name="INVALID_ORIGIN", origin=request.origin)
+    if request.upgrade and transport != "websocket":
+        raise handshake_error(ErrorCode.BAD_REQUEST, name="TRANSPORT_HANDSHAKE_ERROR")
     sid = request.query.get("sid")
     if sid:
         if session_transport is None:

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Generator, Iterable, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING
 
+from antiphon.errors import ConfigurationError
 from antiphon.server.engine_socket import EngineSocket
+from antiphon.server.fanout import Message
 from antiphon.socketio.packet import check_event_name
 from antiphon.types import Room
 
@@ -20,12 +22,16 @@ __all__ = ["BroadcastOperator", "Delivery", "flatten"]
 
 
 def flatten(rooms: Iterable[Room | Iterable[Room]]) -> Iterable[Room]:
-    """Yield room names out of room names and collections of them."""
-    for room in rooms:
-        if isinstance(room, str):
+    """Yield room names out of room names and collections of them.
+
+    Raises:
+        ConfigurationError: something is no name.
+    """
+    for entry in rooms:
+        for room in (entry,) if isinstance(entry, str) or not isinstance(entry, Iterable) else entry:
+            if not isinstance(room, str):
+                raise ConfigurationError(f"a room is a string, not {room!r}; the room of one socket is its id")
             yield room
-        else:
-            yield from room
 
 
 class Delivery:
@@ -79,9 +85,13 @@ class BroadcastOperator:
         nsp = self._nsp
         check_event_name(event)
         if nsp.server.thread not in (None, get_ident()):
-            nsp.server.call_from_thread(self.emit, event, *args)
+            # Encoded here, for the thread may go on and change the data.
+            nsp.server.call_from_thread(self._deliver, nsp.encode_event_in_thread([event, *args]))
             return Delivery(())
-        message = nsp.encode_event([event, *args], None)
+        return self._deliver(nsp.encode_event([event, *args], None))
+
+    def _deliver(self, message: Message) -> Delivery:
+        nsp = self._nsp
         sockets = nsp.sockets
         if not self._rooms and not self._except:
             connections = [socket.conn for socket in sockets.values()]

@@ -48,6 +48,8 @@ class Cookie:
         for value in (self.path, self.domain):
             if value is not None and not _ATTRIBUTE.fullmatch(value):
                 raise ConfigurationError(f"{value!r} cannot stand in a cookie")
+        if self.max_age is not None and not isinstance(self.max_age, int):
+            raise ConfigurationError(f"max_age is a number of seconds, not {self.max_age!r}")
         if self.same_site not in ("strict", "lax", "none", None):
             raise ConfigurationError(f'same_site must be "strict", "lax", "none" or None, not {self.same_site!r}')
 

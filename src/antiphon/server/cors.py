@@ -8,6 +8,8 @@ Source: JavaScript, option ``cors`` (the npm package of that name); Fetch standa
 
 from __future__ import annotations
 
+import inspect
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from antiphon.errors import ConfigurationError
 from antiphon.server.request import Headers, Request, Response
 
 __all__ = ["Cors", "CorsOption", "CorsPolicy", "OriginOption"]
+
+logger = logging.getLogger("antiphon.engine")
 
 OriginOption: TypeAlias = "str | re.Pattern[str] | Sequence[str | re.Pattern[str]] | Callable[[str], bool]"
 """``"*"``, an origin, a pattern, several of them, or a function of the origin."""
@@ -69,6 +73,9 @@ class CorsPolicy:
             return cls(None)
         cors = option if isinstance(option, Cors) else Cors(origin=option)
         _check_origin(cors.origin)
+        for name in ("methods", "allowed_headers", "exposed_headers"):
+            if isinstance(getattr(cors, name), str):
+                raise ConfigurationError(f"{name} is a list of names, not {getattr(cors, name)!r}")
         if cors.credentials and cors.origin == "*":
             raise ConfigurationError('with credentials a browser does not accept origin "*"; name the origins')
         return cls(cors)
@@ -78,6 +85,11 @@ class CorsPolicy:
         if self._any or _same_origin(origin, host):
             return True
         return self._cors is not None and _matches(self._cors.origin, origin)
+
+    @property
+    def allows_all(self) -> bool:
+        """Whether every page may connect."""
+        return self._any
 
     def headers(self, origin: str | None) -> Headers:
         """Build the headers of a response to a request from ``origin``."""
@@ -119,14 +131,22 @@ class CorsPolicy:
         return Response(204, headers=headers)
 
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/*?#@A-Z\s]+(?<!:80)(?<!:443)|null")
+
+
 def _check_origin(origin: OriginOption) -> None:
     entries: Iterable[object] = origin if isinstance(origin, Iterable) and not isinstance(origin, str) else (origin,)
     for entry in entries:
         if isinstance(entry, str):
-            if entry != "*" and ("://" not in entry or entry.endswith("/")):
+            if entry == "*" and origin != "*":
+                raise ConfigurationError('"*" stands for all origins and goes alone: cors="*"')
+            if entry != "*" and not _ORIGIN.fullmatch(entry):
                 raise ConfigurationError(
-                    f'an origin looks like "https://example.com" (a scheme, a host, no slash at the end), not {entry!r}'
+                    "an origin is a scheme, a host in lower case, and a port if it is not the usual one, such as "
+                    f'"https://example.com"; for many use a pattern: re.compile(...); got {entry!r}'
                 )
+        elif inspect.iscoroutinefunction(entry):
+            raise ConfigurationError(f"the function that allows origins must be a plain one, not async: {entry!r}")
         elif not isinstance(entry, re.Pattern) and not callable(entry):
             raise ConfigurationError(f"cors expects origins, patterns or a function, not {entry!r}")
 
@@ -137,7 +157,11 @@ def _matches(allowed: OriginOption, origin: str) -> bool:
     if isinstance(allowed, re.Pattern):
         return allowed.search(origin) is not None
     if callable(allowed):
-        return bool(allowed(origin))
+        try:
+            return allowed(origin) is True
+        except Exception:
+            logger.exception("the function that allows origins failed; %s is not allowed", origin)
+            return False
     return any(_matches(entry, origin) for entry in allowed)
 
 

@@ -28,7 +28,7 @@ from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines
 from antiphon.server.options import Options
 from antiphon.server.polling import Body, Polling
-from antiphon.server.request import Headers, Request, Response
+from antiphon.server.request import Headers, Request, Response, is_header
 from antiphon.server.transport import Transport
 from antiphon.types import TransportName
 
@@ -199,6 +199,10 @@ class Engine:
         if initial:
             self._fire("initial_headers", headers, request)
         self._fire("headers", headers, request)
+        for name, value in list(headers.items()):
+            if not is_header(name, value):
+                logger.error("the header %r: %r cannot be sent and is left out", name, value)
+                del headers[name]
 
     def _check(self, request: Request) -> EngineSocket | None:
         """Check a request against the rules; return the session that it belongs to, None if it opens one."""
@@ -215,6 +219,10 @@ class Engine:
         if session is not None and (request.query.get("EIO") == "4") is not (session.protocol == 4):
             raise handshake_error(ErrorCode.BAD_REQUEST, name="PROTOCOL_MISMATCH", previous_protocol=session.protocol)
         host = headers.get("host")
+        if "j" in request.query and not self.options.cors_policy.allows_all:
+            # A script element of any page can read such a response, and sends no Origin.
+            message = 'JSONP is for pages of any origin; to allow them, give the server cors="*"'
+            raise handshake_error(ErrorCode.FORBIDDEN, message, name="ORIGIN_NOT_ALLOWED")
         if origin is not None and not self.options.cors_policy.allows(origin, host):
             message = f'pages of {origin} may not connect; to allow them, give the server cors="{origin}"'
             raise handshake_error(ErrorCode.FORBIDDEN, message, name="ORIGIN_NOT_ALLOWED", origin=origin, host=host)
@@ -225,7 +233,7 @@ class Engine:
         options = self.options
         if options.allow_request is not None:
             try:
-                allowed = options.allow_request(request)
+                allowed: object = options.allow_request(request)
                 if inspect.isawaitable(allowed):
                     allowed = await allowed
             except ConnectionRefused as refusal:
@@ -233,17 +241,22 @@ class Engine:
             except Exception:
                 logger.exception("allow_request failed; the request is refused")
                 raise handshake_error(ErrorCode.FORBIDDEN) from None
+            if not isinstance(allowed, bool):
+                logger.warning("allow_request returned %r; it must return True to let a client in", allowed)
             if not allowed:
                 raise handshake_error(ErrorCode.FORBIDDEN)
         protocol = check_protocol(request.query, allow_eio3=options.allow_eio3)
         if options.generate_id is None:
             return secrets.token_urlsafe(15), protocol
         try:
-            sid = options.generate_id(request)
-            return (await sid if inspect.isawaitable(sid) else sid), protocol
+            generated = options.generate_id(request)
+            sid = await generated if inspect.isawaitable(generated) else generated
+            if not isinstance(sid, str) or not sid or sid in self.sockets:
+                raise ConfigurationError(f"an id must be a string that is not in use, not {sid!r}")
         except Exception as error:
             logger.exception("generate_id failed; the request is refused")
             raise handshake_error(ErrorCode.BAD_REQUEST, name="ID_GENERATION_ERROR", error=error) from None
+        return sid, protocol
 
     def refuse(self, request: Request, error: HandshakeError) -> Response:
         """Build the refusal of a request, and tell the listeners and the log why."""
@@ -312,7 +325,8 @@ class Engine:
 
     def forget(self, socket: EngineSocket) -> None:
         """Drop a session that has ended."""
-        self.sockets.pop(socket.id, None)
+        if self.sockets.get(socket.id) is socket:
+            del self.sockets[socket.id]
 
     @property
     def clients_count(self) -> int:
@@ -322,7 +336,10 @@ class Engine:
     def close(self) -> None:
         """End every session at once."""
         for socket in list(self.sockets.values()):
-            socket.close(discard=True)
+            try:
+                socket.close(discard=True)
+            except Exception:
+                logger.exception("a session did not end as it should")
         if self._deadlines is not None:
             self._deadlines.close()
 

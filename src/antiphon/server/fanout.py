@@ -6,6 +6,7 @@ Source: RFC 6455, section 5.2 (server frames are not masked); JavaScript: ``wsPr
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -13,6 +14,8 @@ from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.engineio.v3 import BINARY_MESSAGE
 
 __all__ = ["TEXT_HEADERS", "Flushable", "Flusher", "Message", "binary_frame", "text_frame"]
+
+logger = logging.getLogger("antiphon.engine")
 
 TEXT_HEADERS = tuple(bytes((0x81, length)) for length in range(126))
 """The headers of short text frames, by the length of the payload."""
@@ -112,4 +115,8 @@ class Flusher:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                # One failure must not silence the others.
+                logger.exception("a connection could not be written to")

@@ -19,7 +19,7 @@ from antiphon.errors import ConfigurationError
 if TYPE_CHECKING:
     from antiphon.server.socket import Socket
 
-__all__ = ["Ack", "Handler", "HandlerFunction", "HandlerFunctionT", "Handlers", "answer_of"]
+__all__ = ["Ack", "Handler", "HandlerFunction", "HandlerFunctionT", "Handlers", "answer_of", "check_listened_name"]
 
 HandlerFunction: TypeAlias = Callable[..., object]
 HandlerFunctionT = TypeVar("HandlerFunctionT", bound=Callable[..., object])
@@ -145,6 +145,7 @@ class Handler:
             lead = self._lead
             raise TypeError(
                 f"{_name(self.function)} needs {self.needs - lead} arguments, the client sent {count - lead}"
+                "; the function that acknowledges is given to a parameter annotated with Ack"
             )
         if self.takes_ack:
             arguments.insert(self._ack_index, ack if ack is not None else _no_ack)
@@ -155,11 +156,10 @@ class Handler:
             if self.takes_ack or not self.needs <= len(arguments) <= self.accepts:
                 arguments = self._fit(arguments, ack)
             result = self.function(*arguments)
-        except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
-            socket.report(error, event)
-        else:
             if ack is not None:
                 ack.returned(result)
+        except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
+            socket.report(error, event)
 
     def _invoke_async(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
@@ -176,11 +176,10 @@ class Handler:
             socket.started()
         try:
             result = await coroutine
-        except Exception as error:  # noqa: BLE001
-            socket.report(error, event)
-        else:
             if ack is not None:
                 ack.returned(result)
+        except Exception as error:  # noqa: BLE001
+            socket.report(error, event)
 
     def _invoke_in_thread(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
@@ -206,8 +205,6 @@ class Handlers:
 
     def add(self, event: str, handler: Handler) -> None:
         """Register a handler."""
-        if not isinstance(event, str):
-            raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
         self._by_event[event] = [*self._by_event.get(event, ()), handler]
 
     def remove(self, event: str | None = None, function: HandlerFunction | None = None) -> None:
@@ -239,6 +236,18 @@ def answer_of(result: object) -> tuple[object, ...]:
     if type(result) is tuple:
         return result
     return () if result is None else (result,)
+
+
+def check_listened_name(event: object, decorator: str) -> None:
+    """Check the name of an event before a decorator is made of it.
+
+    Raises:
+        ConfigurationError: it is missing, as in a decorator without parentheses, or not a string.
+    """
+    if callable(event):
+        raise ConfigurationError(f'the name of the event is missing: @{decorator}("name")')
+    if not isinstance(event, str):
+        raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
 
 
 def _no_ack(*_arguments: object) -> None:

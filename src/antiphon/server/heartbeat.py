@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from abc import ABC, abstractmethod
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 from antiphon.engineio.timing_wheel import TimingWheel
 
 __all__ = ["Deadlines", "Timer"]
+
+logger = logging.getLogger("antiphon.engine")
 
 _SHORTEST_SLOT: Final = 0.001
 _LONGEST_SLOT: Final = 0.1
@@ -73,7 +76,11 @@ class Deadlines:
         self._handle = None
         now = self._loop.time()
         for timer in self._wheel.expire(now):
-            timer.on_timer(now)
+            try:
+                timer.on_timer(now)
+            except Exception:
+                # One failure must not stop the heartbeats of everybody.
+                logger.exception("a timer failed")
         self._due = math.inf
         self._arm()
 

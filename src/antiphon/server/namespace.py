@@ -13,7 +13,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
-from antiphon.server.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers
+from antiphon.server.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers, check_listened_name
 from antiphon.server.socket import Socket
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.packet import Packet, PacketType
@@ -88,6 +88,7 @@ class Namespace:
         return self._register(event, handler, thread=thread, once=True)
 
     def _register(self, event: str, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
+        check_listened_name(event, "io.on")
         if event not in _CONNECTION_EVENTS:
             raise ConfigurationError(
                 f'a namespace has the event "connection"; for "{event}" of every client use io.event("{event}"), '
@@ -163,6 +164,14 @@ class Namespace:
     def encode_event(self, data: list[object], ack_id: int | None) -> Message:
         """Encode an event, name first."""
         return self._encode(PacketType.EVENT, data, ack_id)
+
+    def encode_event_in_thread(self, data: list[object]) -> Message:
+        """Encode an event in another thread than that of the event loop."""
+        parser = self.server.parser
+        if isinstance(parser, JSONParser):
+            parser = parser.copy()
+        encoded = parser.encode(Packet(PacketType.EVENT, self.name, data))
+        return Message(None if encoded.text is None else b"4" + encoded.text, encoded.attachments)
 
     def encode_ack(self, data: list[object], ack_id: int) -> Message:
         """Encode an acknowledgement."""

@@ -27,6 +27,17 @@ GenerateId: TypeAlias = Callable[[Request], "str | Awaitable[str]"]
 """Makes the identifier of a session. It must be unpredictable: who knows it can take the session over."""
 
 
+def check_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
+    """Check that an option is a whole number within its limits.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest or (highest and value > highest):
+        limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise ConfigurationError(f"{name} must be a whole number {limits}, not {value!r}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPCompression:
     """How poll responses are compressed, with gzip or deflate, as the client accepts it.
@@ -38,6 +49,10 @@ class HTTPCompression:
 
     threshold: int = 1024
     level: int = 6
+
+    def __post_init__(self) -> None:
+        check_number("threshold", self.threshold, 0)
+        check_number("level", self.level, 1, 9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +79,15 @@ class PerMessageDeflate:
     client_no_context_takeover: bool = False
     server_max_window_bits: int | None = None
     client_max_window_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("threshold", self.threshold, 0)
+        check_number("level", self.level, 1, 9)
+        check_number("mem_level", self.mem_level, 1, 9)
+        if self.server_max_window_bits is not None:
+            check_number("server_max_window_bits", self.server_max_window_bits, 9, 15)
+        if self.client_max_window_bits is not None:
+            check_number("client_max_window_bits", self.client_max_window_bits, 8, 15)
 
 
 class OptionsDict(TypedDict, total=False):
@@ -172,15 +196,24 @@ class Options:
             if value > 3600:
                 raise ConfigurationError(f"{name} is in seconds: {value!r} would be {value / 3600:.0f} hours")
         for name in ("max_http_buffer_size", "max_send_buffer_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise ConfigurationError(f"{name} must be a number of bytes above 0, not {value!r}")
+            check_number(name, getattr(self, name), 1)
+        for name in ("add_trailing_slash", "allow_upgrades", "allow_eio3"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        self._check_kinds()
+
+    def _check_kinds(self) -> None:
         if isinstance(self.transports, str) or not self.transports or set(self.transports) - {"polling", "websocket"}:
             raise ConfigurationError(
                 f'transports must be a list of "polling" and "websocket", at least one, not {self.transports!r}'
             )
-        if not isinstance(self.path, str):
-            raise ConfigurationError(f'path must be a string such as "/socket.io", not {self.path!r}')
+        if not isinstance(self.path, str) or "://" in self.path:
+            raise ConfigurationError(f'path must be a path such as "/socket.io", not {self.path!r}')
+        if self.initial_packet is not None and not isinstance(self.initial_packet, str | bytes):
+            raise ConfigurationError(f"initial_packet must be a string or bytes, not {self.initial_packet!r}")
+        parser = self.parser
+        if parser is not None and (isinstance(parser, type) or not hasattr(parser, "decoder")):
+            raise ConfigurationError(f"parser must be a parser such as JSONParser(), not {parser!r}")
         for name in ("allow_request", "generate_id"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise ConfigurationError(f"{name} must be a function of the request, not {getattr(self, name)!r}")

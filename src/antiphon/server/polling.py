@@ -90,6 +90,8 @@ class Polling(Transport):
 
     def _overflow(self) -> None:
         self._unsent.clear()
+        self._wake()
+        self._abort_reader()
         self.owner.transport_failed(self, "the client does not poll: max_send_buffer_size is exceeded")
 
     def flush(self) -> None:

@@ -5,12 +5,13 @@ Source: JavaScript, ``socket.request``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
-__all__ = ["Headers", "Request", "Response"]
+__all__ = ["Headers", "Request", "Response", "is_header"]
 
 Headers: TypeAlias = dict[str, str]
 """Header names in lower case. Repeated ones are joined as RFC 9110, section 5.3 allows."""
@@ -103,6 +104,20 @@ def _split(block: bytes) -> Iterable[tuple[bytes, bytes]]:
         name, colon, value = line.partition(b":")
         if colon:
             yield name, value.strip()
+
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def is_header(name: object, value: object) -> bool:
+    """Say whether this can be sent as a header. Source: RFC 9110, sections 5.1 and 5.5."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, str)
+        and _NAME.fullmatch(name) is not None
+        and _VALUE.fullmatch(value) is not None
+    )
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from threading import get_ident
-from typing import Any, TypeAlias, TypeVar, Unpack, cast, overload
+from typing import Any, TypeAlias, TypeVar, Unpack, overload
 
 from antiphon.errors import ConfigurationError
 from antiphon.server.broadcast import BroadcastOperator
@@ -145,7 +145,13 @@ class Server:
     # Errors
 
     def exception_handler(self, function: ExceptionHandlerT) -> ExceptionHandlerT:
-        """Decorate the function that gets what handlers raise, besides the log."""
+        """Decorate the function that gets what handlers raise, besides the log: ``function(error, event, socket)``.
+
+        Raises:
+            ConfigurationError: it is not a function.
+        """
+        if not callable(function):
+            raise ConfigurationError(f"an exception handler is a function(error, event, socket), not {function!r}")
         self._exception_handler = function
         return function
 
@@ -182,26 +188,33 @@ class Server:
 
     def call_from_thread(self, function: Callable[..., object], *args: object) -> None:
         """Call a function in the thread of the event loop; order is kept for each calling thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(function, *args)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(function, *args)
 
     @staticmethod
     def now() -> float:
         """Return the time of day, in seconds since 1970."""
         return time.time()
 
-    def begin_close(self) -> None:
-        """Start :meth:`close`, if it has not been started."""
-        if self._closing is None or self._closing.done():
-            self._closing = asyncio.get_running_loop().create_task(self.close())
+    def begin_close(self) -> asyncio.Task[None]:
+        """Start :meth:`close`, if it has not been started; return its task."""
+        loop = asyncio.get_running_loop()
+        if self._closing is None or self._closing.done() or self._closing.get_loop() is not loop:
+            # A task of its own: who waits for it may be one of the handlers that it cancels.
+            self._closing = loop.create_task(self._close(asyncio.current_task()))
+        return self._closing
 
     async def close(self) -> None:
         """Disconnect every client, with the reason ``server shutting down``, and end every session.
 
-        Clients see the connection close and try to come back.
+        Clients see the connection close and try to come back. Handlers that still run are cancelled, but not the one
+        that calls this.
         """
-        running = set(self._tasks)
-        running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        await asyncio.shield(self.begin_close())
+
+    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
+        running = {task for task in self._tasks if task is not caller}
         for namespace in list(self._namespaces.values()):
             for socket in list(namespace.sockets.values()):
                 socket.on_close("server shutting down")
@@ -209,4 +222,6 @@ class Server:
         for task in running:
             task.cancel()
         # What is left are the handlers of the disconnections just now: they may finish.
-        await asyncio.gather(*running, *self._tasks, return_exceptions=True)
+        tasks = {*running, *self._tasks}
+        await asyncio.gather(*(task for task in tasks if task is not caller), return_exceptions=True)
+        self._loop = self.thread = None

@@ -14,10 +14,18 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
-from antiphon.server.broadcast import BroadcastOperator
+from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
-from antiphon.server.handlers import Ack, Handler, HandlerFunction, HandlerFunctionT, Handlers, answer_of
+from antiphon.server.handlers import (
+    Ack,
+    Handler,
+    HandlerFunction,
+    HandlerFunctionT,
+    Handlers,
+    answer_of,
+    check_listened_name,
+)
 from antiphon.server.handshake import Handshake
 from antiphon.server.request import Request
 from antiphon.socketio.acks import PendingAcks
@@ -47,8 +55,8 @@ class Socket:
         connected: False before the client was told, and after the end.
     """
 
-    __slots__ = ("_acks", "_auth", "_conn", "_connection", "_data", "_deferred", "_handlers", "_issued", "_unstarted",
-                 "connected", "id", "nsp")  # fmt: skip
+    __slots__ = ("_acks", "_auth", "_conn", "_connection", "_data", "_deferred", "_ending", "_handlers", "_issued",
+                 "_unstarted", "connected", "id", "nsp")  # fmt: skip
 
     def __init__(self, nsp: Namespace, connection: Connection, auth: Mapping[str, object]) -> None:
         self.nsp = nsp
@@ -65,6 +73,7 @@ class Socket:
         self._data: dict[str, object] | None = None
         self._handlers: Handlers | None = None
         self._acks: PendingAcks | None = None
+        self._ending = False
         self._unstarted = 0
         self._deferred: deque[tuple[list[object], int | None]] | None = None
 
@@ -140,6 +149,8 @@ class Socket:
         return self._register(event, handler, thread=thread, once=True)
 
     def _register(self, event: str, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
+        check_listened_name(event, "socket.on")
+
         def register(function: HandlerFunctionT) -> HandlerFunctionT:
             if self._handlers is None:
                 self._handlers = Handlers()
@@ -174,7 +185,7 @@ class Socket:
             check_event_name(event)
         conn = self._conn
         if get_ident() != conn.thread:
-            self.nsp.server.call_from_thread(self._emit_now, event, args, ack)
+            self._emit_from_thread(event, args, ack)
             return conn
         if ack is None:
             nsp = self.nsp
@@ -187,14 +198,20 @@ class Socket:
         self._emit_now(event, args, ack)
         return conn
 
-    def _emit_now(self, event: str, args: Sequence[object], ack: AckFunction | None) -> None:
-        ack_id = None
+    def _emit_from_thread(self, event: str, args: Sequence[object], ack: AckFunction | None) -> None:
+        call = self.nsp.server.call_from_thread
         if ack is not None:
-            ack_id = self._wait_for_ack(lambda error, answer: None if error else ack(*answer))
-        self._send_event(event, args, ack_id)
+            call(self._emit_now, event, args, ack)
+            return
+        # Encoded here, for the thread may go on and change the data.
+        message = self.nsp.encode_event_in_thread([event, *args])
+        call(lambda: self._conn.send_message(message))
 
-    def _send_event(self, event: str, args: Sequence[object], ack_id: int | None) -> None:
-        self._conn.send_message(self.nsp.encode_event([event, *args], ack_id))
+    def _emit_now(self, event: str, args: Sequence[object], ack: AckFunction | None) -> None:
+        if ack is None:
+            self._conn.send_message(self.nsp.encode_event([event, *args], None))
+        else:
+            self._send_with_ack(event, args, lambda error, answer: None if error else ack(*answer), None)
 
     def send(self, *args: object) -> Awaitable[None]:
         """Emit a ``message`` event."""
@@ -217,14 +234,22 @@ class Socket:
         """Limit how long the next emit waits for its acknowledgement."""
         return SocketEmitter(self, seconds)
 
-    def _wait_for_ack(
+    def _send_with_ack(
         self,
+        event: str,
+        args: Sequence[object],
         callback: Callable[[AckTimeout | SocketDisconnected | None, Sequence[object]], object],
-        timeout: float | None = None,
+        timeout: float | None,
     ) -> int:
+        """Emit an event and have ``callback`` called with the outcome, once; return the id of the acknowledgement."""
+        ack_id = self.nsp.next_ack_id()
+        message = self.nsp.encode_event([event, *args], ack_id)
         if self._acks is None:
             self._acks = PendingAcks()
-        acks, ack_id, loop = self._acks, self.nsp.next_ack_id(), asyncio.get_running_loop()
+        acks, loop = self._acks, asyncio.get_running_loop()
+        if not self.connected:
+            callback(SocketDisconnected(), ())
+            return ack_id
         timer = None if timeout is None else loop.call_later(timeout, acks.expire, ack_id)
 
         def finish(error: AckTimeout | SocketDisconnected | None, answer: Sequence[object]) -> None:
@@ -236,7 +261,12 @@ class Socket:
                 self.report(failure, "acknowledgement")
 
         acks.add(ack_id, finish)
+        self._conn.send_message(message)
         return ack_id
+
+    def _forget_ack(self, ack_id: int) -> None:
+        if self._acks is not None:
+            self._acks.discard(ack_id)
 
     def send_ack(self, ack_id: int, args: Sequence[object]) -> None:
         """Answer an event; handlers do it by what they return."""
@@ -273,14 +303,22 @@ class Socket:
 
     # Rooms
 
-    def join(self, rooms: Room | Iterable[Room]) -> None:
+    def join(self, *rooms: Room | Iterable[Room]) -> None:
         """Join a room, or several; nothing happens after the end."""
-        if self.connected:
-            self.nsp.rooms.join(self.id, (rooms,) if isinstance(rooms, str) else rooms)
+        names = list(flatten(rooms))
+        if get_ident() != self._conn.thread:
+            self.nsp.server.call_from_thread(self.join, names)
+        elif self.connected:
+            self.nsp.rooms.join(self.id, names)
 
-    def leave(self, room: Room) -> None:
-        """Leave a room."""
-        self.nsp.rooms.leave(self.id, room)
+    def leave(self, *rooms: Room | Iterable[Room]) -> None:
+        """Leave a room, or several."""
+        names = list(flatten(rooms))
+        if get_ident() != self._conn.thread:
+            self.nsp.server.call_from_thread(self.leave, names)
+            return
+        for room in names:
+            self.nsp.rooms.leave(self.id, room)
 
     # What arrives
 
@@ -333,11 +371,10 @@ class Socket:
         try:
             function = handler.function
             result = function(*arguments)
-        except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
-            self.report(error, name)
-        else:
             if ack_id is not None:
                 self.send_ack(ack_id, answer_of(result))
+        except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
+            self.report(error, name)
 
     def _invoke_all(
         self, name: str, shared: list[Handler], own: list[Handler], data: list[object], ack_id: int | None
@@ -419,8 +456,9 @@ class Socket:
         """End the socket: tell the handlers, leave the rooms."""
         if self._deferred and reason not in _ENDED_BY_SERVER:
             self._start_deferred()
-        if not self.connected:
+        if not self.connected or self._ending:
             return
+        self._ending = True
         self.fire("disconnecting", reason, description)
         self.nsp.forget(self)
         self._connection.left(self)
@@ -435,7 +473,7 @@ class Socket:
         Args:
             close: close the connection too, and with it the client's sockets in every namespace.
         """
-        if not self.connected:
+        if not self.connected or self._ending:
             return
         if get_ident() != self._conn.thread:
             self.nsp.server.call_from_thread(self.disconnect, close)
@@ -452,8 +490,8 @@ class SocketEmitter:
     __slots__ = ("_seconds", "_socket")
 
     def __init__(self, socket: Socket, seconds: float | None) -> None:
-        if seconds is not None and not seconds >= 0:
-            raise ConfigurationError(f"a timeout is a number of seconds, not {seconds!r}")
+        if seconds is not None and (not isinstance(seconds, int | float) or not 0 <= seconds <= 3600):
+            raise ConfigurationError(f"a timeout is a number of seconds, at most 3600, not {seconds!r}")
         self._socket = socket
         self._seconds = seconds
 
@@ -461,8 +499,12 @@ class SocketEmitter:
         """Emit an event; ``ack`` is called with an error (or None) and the arguments of the acknowledgement."""
         check_event_name(event)
         socket = self._socket
-        ack_id = socket._wait_for_ack(lambda error, answer: ack(error, *answer), self._seconds)  # noqa: SLF001
-        socket._send_event(event, args, ack_id)  # noqa: SLF001 - the two classes are one thing
+        send = socket._send_with_ack  # noqa: SLF001 - the two classes are one thing
+        if get_ident() != socket.conn.thread:
+            call = socket.nsp.server.call_from_thread
+            call(send, event, args, lambda error, answer: ack(error, *answer), self._seconds)
+        else:
+            send(event, args, lambda error, answer: ack(error, *answer), self._seconds)
         return socket.conn
 
     async def emit_with_ack(self, event: str, *args: object) -> object:
@@ -479,6 +521,11 @@ class SocketEmitter:
         """
         check_event_name(event)
         socket = self._socket
+        if get_ident() != socket.conn.thread:
+            raise ConfigurationError(
+                "emit_with_ack must be awaited in the event loop of the server; "
+                "in a thread use emit(..., ack=function), or asyncio.run_coroutine_threadsafe"
+            )
         if not socket.connected:
             raise SocketDisconnected
         answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -491,6 +538,9 @@ class SocketEmitter:
             else:
                 answered.set_result(answer[0] if answer else None)
 
-        message_id = socket._wait_for_ack(finish, self._seconds)  # noqa: SLF001
-        socket._send_event(event, args, message_id)  # noqa: SLF001
-        return await answered
+        ack_id = socket._send_with_ack(event, args, finish, self._seconds)  # noqa: SLF001
+        try:
+            return await answered
+        finally:
+            # Who is cancelled does not wait any more.
+            socket._forget_ack(ack_id)  # noqa: SLF001

@@ -47,6 +47,10 @@ class PendingAcks:
         callback(AckTimeout(), ())
         return True
 
+    def discard(self, ack_id: int) -> None:
+        """Do not wait for one any more; nothing is called."""
+        self._callbacks.pop(ack_id, None)
+
     def disconnect(self) -> None:
         """Give all of them up because the peer has left."""
         callbacks, self._callbacks = self._callbacks, {}

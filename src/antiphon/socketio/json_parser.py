@@ -63,6 +63,10 @@ class JSONParser:
         # Bound once: making a bound method for each packet costs as much as encoding a small one.
         self._hook = self._on_unknown
 
+    def copy(self) -> JSONParser:
+        """Make a parser that another thread may use: one parser encodes one packet at a time."""
+        return JSONParser(max_attachments=self.max_attachments, default=self._default)
+
     def decoder(self) -> JSONDecoder:
         """Make the decoder of a new connection."""
         return JSONDecoder(self.max_attachments)
@@ -154,6 +158,8 @@ class JSONParser:
             return {"_placeholder": True, "num": len(attachments) - 1}
         if self._default is not None:
             return self._default(value)
+        if hasattr(value, "__await__"):
+            raise TypeError(f"{type(value).__name__} is not data; it has to be awaited first")
         if callable(value):
             raise TypeError("a function is not data; for an answer use emit_with_ack, or emit(..., ack=function)")
         raise TypeError(f"{type(value).__name__} is unknown to JSON; convert it first, or give the parser a default")

@@ -95,15 +95,20 @@ class DeflatedConnection(PicowsConnection):
     def send_message(self, message: Message) -> None:
         """Send a message and its attachments, compressed if they are large enough."""
         out = self._out
+        size = 0
         if not out:
             self._mark(self)
         if message.text is not None:
-            out.append(self._frame(Opcode.TEXT, message.text, compress=message.compress))
+            frame = self._frame(Opcode.TEXT, message.text, compress=message.compress)
+            out.append(frame)
+            size = len(frame)
         lead = BINARY_MESSAGE if self._eio3 else b""
         for attachment in message.attachments:
-            out.append(self._frame(Opcode.BINARY, lead + attachment, compress=message.compress))
+            frame = self._frame(Opcode.BINARY, lead + attachment, compress=message.compress)
+            out.append(frame)
+            size += len(frame)
         if self._paused:
-            self._check_unsent()
+            self._count(size)
 
     def _frame(self, opcode: Opcode, payload: bytes, *, compress: bool) -> bytes:
         build = text_frame if opcode is Opcode.TEXT else binary_frame

@@ -30,6 +30,7 @@ _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
 _CONTINUATION: Final = WSMsgType.CONTINUATION
 _CLOSE: Final = WSMsgType.CLOSE
+_PING: Final = WSMsgType.PING
 _PONG: Final = WSMsgType.PONG
 
 _PROTOCOL_ERROR: Final = 1002
@@ -52,11 +53,14 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         max_unsent_size: bytes that may wait for a peer that does not read.
         on_lost: called once, when the connection is gone.
         on_shutdown: called when uvicorn is about to stop.
+
+    Attributes:
+        is_established: whether the handshake is done and there is somewhere to write.
     """
 
     __slots__ = ("_closing", "_eio3", "_fragments", "_is_text", "_mark", "_max_message_size", "_max_unsent_size",
-                 "_on_lost", "_out", "_paused", "_timeout", "_transport", "_waiters", "_write", "close_code",
-                 "owner", "shutdown")  # fmt: skip
+                 "_on_lost", "_out", "_paused", "_timeout", "_transport", "_unsent", "_waiters", "_write",
+                 "close_code", "is_established", "owner", "shutdown")  # fmt: skip
 
     name = "websocket"
 
@@ -80,6 +84,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self.shutdown = on_shutdown
         self._out: list[bytes] = []
         self._paused = False
+        self._unsent = 0
+        self.is_established = False
         self._closing = False
         self._is_text = False
         self._fragments: bytearray | None = None
@@ -92,6 +98,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         """Remember where to write."""
         self._transport = transport.underlying_transport
         self._write = self._transport.write
+        self.is_established = True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - there is only one
         """Take a frame. A whole text message is what nearly all of them are."""
@@ -106,6 +113,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     def _on_other_frame(self, kind: WSMsgType, frame: WSFrame) -> None:
         if kind is _CLOSE:
             self._on_close_frame(frame)
+        elif kind is _PING:
+            self._on_ping(frame)
         elif kind is _PONG:
             pass
         elif frame.rsv1 or frame.rsv2 or frame.rsv3:
@@ -116,6 +125,14 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._on_fragment(kind, frame)
         elif kind is _BINARY:
             self.owner.receive_binary(frame.get_payload_as_bytes())
+
+    def _on_ping(self, frame: WSFrame) -> None:
+        # A peer that does not read gets no pongs: they would wait for it without a limit.
+        if not self._paused and not self._closing:
+            if not self._out:
+                self._mark(self)
+            payload = frame.get_payload_as_bytes()
+            self._out.append(b"\x8a" + bytes((len(payload),)) + payload)
 
     def _on_fragment(self, kind: WSMsgType, frame: WSFrame) -> None:
         message = self._fragments
@@ -183,7 +200,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         length = len(data)
         out.append(TEXT_HEADERS[length] + data if length < 126 else text_frame(data))
         if self._paused:
-            self._check_unsent()
+            self._count(length)
 
     def send_message(self, message: Message) -> None:
         """Send a message and its attachments with this turn of the loop."""
@@ -192,11 +209,12 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             mark = self._mark
             mark(self)
         if self._eio3:
-            out.append(message.frames_v3 or message.build_frames_v3())
+            frames = message.frames_v3 or message.build_frames_v3()
         else:
-            out.append(message.frames or message.build_frames())
+            frames = message.frames or message.build_frames()
+        out.append(frames)
         if self._paused:
-            self._check_unsent()
+            self._count(len(frames))
 
     def send_packets(self, packets: list[WirePacket]) -> None:
         """Send several packets with this turn of the loop."""
@@ -214,6 +232,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         if out:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
+            self._unsent = 0
             write = self._write
             write(data)
             if self._waiters is not None and not self._paused:
@@ -236,8 +255,10 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         else:
             self._release()
 
-    def _check_unsent(self) -> None:
-        if not self._closing and sum(map(len, self._out)) > self._max_unsent_size:
+    def _count(self, size: int) -> None:
+        """Count what waits while the peer does not read."""
+        self._unsent += size
+        if not self._closing and self._unsent > self._max_unsent_size:
             self._closing = True
             self._out.clear()
             asyncio.get_running_loop().call_soon(self._drop)
@@ -346,7 +367,7 @@ def upgrade(
         0,  # auto_ping_idle_timeout
         0,  # auto_ping_reply_timeout
         1,  # auto_ping_strategy
-        True,  # enable_auto_pong
+        False,  # enable_auto_pong: see _on_ping
         max_frame_size,
         None,  # extra_headers, of clients
         _READ_BUFFER_SIZE,

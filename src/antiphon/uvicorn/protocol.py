@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 
 from antiphon.errors import HandshakeError
 from antiphon.server.engine import Admission
-from antiphon.server.request import Request, Response
+from antiphon.server.request import Request, Response, is_header
 from antiphon.server.routing import matches
 from antiphon.server.server import Server
 from antiphon.uvicorn.deflate import negotiate
@@ -114,11 +114,15 @@ class WebSocketProtocol(asyncio.Protocol):
     def _on_request(self, data: bytes) -> None:
         head, _, _ = data.partition(b"\r\n\r\n")
         line, _, block = head.partition(b"\r\n")
-        _, url, _ = line.split(b" ", 2)
+        method, url, _ = line.split(b" ", 2)
         path, _, query = url.partition(b"?")
         server = self._find_server(path)
         if server is None or not _is_tcp(self._transport):
             self._delegate(data)
+            return
+        if method != b"GET":
+            # Source: RFC 6455, section 4.1.
+            self._respond(Response(400, b"A WebSocket handshake is a GET request"))
             return
         client, secure = self._peer(block)
         request = Request(
@@ -175,6 +179,13 @@ class WebSocketProtocol(asyncio.Protocol):
     # The handshake
 
     async def _admit(self, server: Server, request: Request) -> None:
+        try:
+            await self._shake_hands(server, request)
+        except Exception:
+            logger.exception("a WebSocket handshake failed")
+            self._respond(Response(500))
+
+    async def _shake_hands(self, server: Server, request: Request) -> None:
         headers = request.headers
         key = headers.get("sec-websocket-key", "")
         if headers.get("sec-websocket-version") not in ("13", "8"):
@@ -189,18 +200,15 @@ class WebSocketProtocol(asyncio.Protocol):
         except HandshakeError as error:
             self._respond(engine.refuse(request, error))
             return
-        except Exception:
-            logger.exception("the handshake failed")
-            self._respond(Response(500))
-            return
         if not self._transport.is_closing():
             self._upgrade(server, admission, headers, key)
 
     def _upgrade(self, server: Server, admission: Admission, headers: dict[str, str], key: str) -> None:
         answer = dict(admission.headers)
         offered = headers.get("sec-websocket-protocol")
-        if offered:
-            answer["Sec-WebSocket-Protocol"] = offered.partition(",")[0].strip()
+        first = offered.partition(",")[0].strip() if offered else ""
+        if is_header(first, ""):
+            answer["Sec-WebSocket-Protocol"] = first
         options = server.options
         limit = int(options.max_http_buffer_size)
         make: Callable[..., PicowsConnection] = PicowsConnection
@@ -219,6 +227,8 @@ class WebSocketProtocol(asyncio.Protocol):
             on_shutdown=server.begin_close,
         )
         protocol = upgrade(self._transport, connection, key, answer, limit)
+        if not connection.is_established:
+            raise RuntimeError("picows did not accept the handshake")
         connections.add(connection)
         self._hand_over(protocol)
         server.engine.attach(admission, connection)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from pathlib import Path
 from typing import Any, TypedDict, Unpack, cast
 
 import uvicorn
+from uvicorn.config import LOG_LEVELS
 
 from antiphon.errors import ConfigurationError
 from antiphon.types import ASGIApp
@@ -63,6 +65,15 @@ class Runner:
     """
 
     def __init__(self, application: ASGIApp | str, host: str, port: int, **options: Unpack[ServeOptions]) -> None:
+        if not isinstance(host, str) or isinstance(port, bool) or not isinstance(port, int):
+            raise ConfigurationError(f"host is a string and port a number, not {host!r} and {port!r}")
+        level = options.get("log_level", "info")
+        if level not in LOG_LEVELS:
+            raise ConfigurationError(f"log_level is one of {', '.join(LOG_LEVELS)}, not {level!r}")
+        for name in ("ssl_certfile", "ssl_keyfile"):
+            file = options.get(name)
+            if file is not None and not Path(str(file)).is_file():
+                raise ConfigurationError(f"{name}: there is no file {file}")
         self._config = uvicorn.Config(
             cast("Any", application),  # uvicorn's own type of scope is narrower than ours
             host=host,
@@ -77,7 +88,13 @@ class Runner:
         self._server = _Server(self._config)
 
     def run(self) -> None:
-        """Serve in a new event loop until a signal comes."""
+        """Serve in a new event loop until a signal comes.
+
+        Raises:
+            ConfigurationError: an event loop is running already.
+        """
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public function raises instead
+            raise ConfigurationError("an event loop is running: use `await io.serve(...)`")
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             try:
                 runner.run(self._server.serve())
