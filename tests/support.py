@@ -163,6 +163,7 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
         except BaseException as error:  # noqa: BLE001 - handed to the test
             failures.append(error)
         finally:
+            loop.run_until_complete(_cancel_tasks())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
@@ -179,6 +180,15 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
     assert not thread.is_alive(), "the server did not stop"
     if failures:
         raise failures[0]
+
+
+async def _cancel_tasks() -> None:
+    """End what the server has left behind, as asyncio.run() does."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=5)
 
 
 def _ignore_cancellation(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from antiphon import Server, Socket
 from peers import Endpoint, Polling, eventually
+from server_helpers import Serve
 
 
 async def join(server: Endpoint, **query: object) -> Polling:
@@ -338,14 +339,24 @@ async def test_a_pending_poll_of_a_session_with_nothing_more_to_say_brings_the_e
 # JSONP
 
 
-async def test_jsonp_responses_are_calls(server: Endpoint, io: Server) -> None:
+async def test_jsonp_is_refused_unless_every_page_may_connect(server: Endpoint) -> None:
+    answer = await server.request(j="0")
+    assert answer.status == 403
+    assert 'cors=\\"*\\"' in answer.text
+
+
+async def test_jsonp_responses_are_calls(serve: Serve) -> None:
+    server = serve(Server(cors="*"))
     answer = await server.request(j="7'<x>8")
     assert answer.text.startswith('___eio[78]("0{')
     assert answer.text.endswith('}");')
     assert answer.headers["content-type"] == "text/plain; charset=UTF-8"
 
 
-async def test_jsonp_escapes_what_ends_a_line_of_javascript(server: Endpoint, io: Server) -> None:
+async def test_jsonp_escapes_what_ends_a_line_of_javascript(serve: Serve) -> None:
+    io = Server(cors="*")
+    server = serve(io)
+
     @io.event("separators")
     def separators(socket: Socket) -> None:
         socket.emit("separators", "\u2028\u2029")
@@ -358,7 +369,9 @@ async def test_jsonp_escapes_what_ends_a_line_of_javascript(server: Endpoint, io
     assert orjson.loads(answer.text[len("___eio[0](") : -2]).endswith('42["separators","\u2028\u2029"]')
 
 
-async def test_jsonp_posts_are_forms_with_escaped_newlines(server: Endpoint, io: Server) -> None:
+async def test_jsonp_posts_are_forms_with_escaped_newlines(serve: Serve) -> None:
+    io = Server(cors="*")
+    server = serve(io)
     texts: list[str] = []
 
     @io.event("text")
