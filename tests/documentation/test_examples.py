@@ -76,3 +76,21 @@ def test_the_starlette_example_answers(way: str) -> None:
         client = connected(running.url, "websocket")
         assert client.call("sum", (1, 2, 3.5), timeout=10) == 6.5
         client.disconnect()
+
+
+def test_the_guide_authenticates_and_answers(way: str) -> None:
+    with serving(load("guide").io, way) as running:
+        welcomed: list[object] = []
+        admin = socketio.Client(reconnection=False)
+        admin.on("welcome", lambda *args: welcomed.append(args), namespace="/admin")
+        admin.connect(running.url, namespaces=["/admin"], auth={"token": "secret"}, wait_timeout=10)
+        first, second = connected(running.url, "websocket"), connected(running.url, "polling")
+        second.on("question", lambda question: f"{question}? yes")
+        assert first.call("ask everyone else", "are you there", timeout=10) == ["are you there? yes"]
+        assert first.call("later", "x", timeout=10) == ("got", "x")
+        assert first.call("slow", timeout=10) == "done"
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            connected(f"{running.url}?blocked=1", "polling")
+        for client in (admin, first, second):
+            client.disconnect()
+    assert welcomed == [("admin", b"\x01\x02")]
