@@ -12,7 +12,7 @@ import pytest
 from antiphon import ConfigurationError, Cors, EncodeError, Server, Socket
 from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines, Timer
-from peers import Endpoint, eventually
+from peers import PING, PONG, Endpoint, eventually, frame, raw_websocket
 from server_helpers import ONE_WAY, Serve, ask, is_empty
 
 
@@ -263,3 +263,26 @@ async def test_a_flush_that_fails_silences_no_other(caplog: pytest.LogCaptureFix
             flusher.add(connection)
         await eventually(lambda: all(connection.flushed for connection in connections))
     assert "could not be written to" in caplog.text
+
+
+@pytest.mark.parametrize("way", ["fast"])
+async def test_pings_of_a_client_that_does_not_read_pile_up_nothing(serve: Serve) -> None:
+    io = Server()
+    server = serve(io)
+    async with raw_websocket(server) as peer:
+        await peer.join()
+        await peer.send_frame(PING, b"are you there")
+        assert await peer.read_frame() == (PONG, b"are you there", False)
+        (session,) = io.engine.sockets.values()
+        connection = session.transport
+        peer.writer.transport.pause_reading()
+        # 40 MB of pongs, of which the buffers of the kernel take a few.
+        for _ in range(320):
+            await peer.send(frame(PING, b"x" * 125) * 1000)
+        await eventually(lambda: connection._paused)
+        assert server.running.call(connection._transport.get_write_buffer_size) < 1_000_000
+        assert len(connection._out) < 10_000
+        peer.writer.transport.resume_reading()
+        await peer.send_text("40/unknown,")
+        while (await peer.read_frame()).opcode != 1:
+            pass
