@@ -48,3 +48,13 @@ def test_a_callback_may_ask_again_while_the_peer_leaves():
     acks.add(0, lambda *_: acks.add(1, lambda *_: None))
     acks.disconnect()
     assert len(acks) == 1
+
+
+def test_what_is_discarded_is_not_called():
+    called = []
+    acks = PendingAcks()
+    acks.add(1, lambda error, arguments: called.append(arguments))
+    acks.discard(1)
+    acks.discard(2)
+    assert not acks.resolve(1, ["late"])
+    assert (called, len(acks)) == ([], 0)

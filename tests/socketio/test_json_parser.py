@@ -352,3 +352,27 @@ def test_default_may_refuse():
 def test_the_layer_below_may_put_something_in_front():
     assert JSONParser().encode_data(b"4", EVENT, b"/x,", ["a"]).text == b'42/x,["a"]'
     assert JSONParser().encode_data(b"4", EVENT, b"", ["a", b"x"]).text == b'451-["a",{"_placeholder":true,"num":0}]'
+
+
+def test_a_copy_encodes_as_the_original_does():
+    parser = JSONParser(max_attachments=3, default=str)
+    packet = Packet(PacketType.EVENT, "/", ["a", {1}, b"x"])
+    assert parser.copy().encode(packet) == parser.encode(packet)
+    assert parser.copy().max_attachments == 3
+
+
+def test_what_has_to_be_awaited_is_no_data():
+    class Answer:
+        def __await__(self):
+            yield
+
+    with pytest.raises(EncodeError, match="Answer is not data; it has to be awaited first"):
+        JSONParser().encode(Packet(PacketType.EVENT, "/", ["a", Answer()]))
+
+
+@pytest.mark.parametrize("data", [["a", {1: 2}], ["a", {1: b"x"}]])
+def test_the_short_way_knows_when_there_are_attachments(data):
+    parser = JSONParser()
+    text = parser.dumps_plain(data)
+    assert (text is None) is (data == ["a", {1: b"x"}])
+    assert parser.dumps_plain(["b"]) == b'["b"]'

@@ -1,7 +1,15 @@
 import pytest
 
-from antiphon.errors import PacketError
-from antiphon.socketio.packet import MAX_ACK_ID, RESERVED_EVENTS, Packet, PacketType, check_payload, event_name
+from antiphon.errors import ConfigurationError, PacketError, ReservedEventError
+from antiphon.socketio.packet import (
+    MAX_ACK_ID,
+    RESERVED_EVENTS,
+    Packet,
+    PacketType,
+    check_event_name,
+    check_payload,
+    event_name,
+)
 
 EVENTS = [["a"], ["a", 1], [1], [1.5], [""]]
 RESERVED = [[name] for name in sorted(RESERVED_EVENTS)]
@@ -59,3 +67,20 @@ def test_the_largest_id_is_the_largest_exact_number_of_javascript():
 @pytest.mark.parametrize(("name", "known_as"), [("a", "a"), (1, "1"), (1.0, "1"), (1.5, "1.5"), (-2, "-2")])
 def test_a_number_as_event_name_is_known_by_its_digits(name, known_as):
     assert event_name(name) == known_as
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_EVENTS))
+def test_a_reserved_name_may_not_be_emitted(name):
+    with pytest.raises(ReservedEventError, match="reserved event name") as raised:
+        check_event_name(name)
+    assert raised.value.event == name
+
+
+@pytest.mark.parametrize("name", [1, None, b"x"])
+def test_a_name_that_is_no_string_may_not_be_emitted(name):
+    with pytest.raises(ConfigurationError, match="must be a string"):
+        check_event_name(name)
+
+
+def test_any_other_name_may_be_emitted():
+    check_event_name("message")
