@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Literal, NewType, TypeAlias
 
 __all__ = [
-    "JSON",
     "ASGIApp",
     "ASGIMessage",
-    "Buffer",
     "DisconnectReason",
     "Receive",
     "Room",
@@ -24,12 +22,6 @@ SocketId = NewType("SocketId", str)
 
 Room: TypeAlias = str
 """The name of a room."""
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
-"""Binary data that a user may emit."""
-
-JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-"""A value that JSON can express."""
 
 TransportName: TypeAlias = Literal["polling", "websocket"]
 

@@ -107,11 +107,6 @@ class EngineSocket(Timer):
         return self._session.state.value
 
     @property
-    def is_open(self) -> bool:
-        """Whether packets are taken."""
-        return self._session.state is SessionState.OPEN
-
-    @property
     def remote_address(self) -> str:
         """The address of the peer."""
         return self.request.client[0] if self.request.client else ""

@@ -19,12 +19,22 @@ from antiphon.errors import ConfigurationError
 if TYPE_CHECKING:
     from antiphon.server.socket import Socket
 
-__all__ = ["Ack", "Handler", "HandlerFunction", "HandlerFunctionT", "Handlers", "answer_of", "check_listened_name"]
+__all__ = [
+    "EAGER",
+    "Ack",
+    "Handler",
+    "HandlerFunction",
+    "HandlerFunctionT",
+    "Handlers",
+    "answer_of",
+    "check_listened_name",
+]
 
 HandlerFunction: TypeAlias = Callable[..., object]
 HandlerFunctionT = TypeVar("HandlerFunctionT", bound=Callable[..., object])
 
-_EAGER = sys.version_info >= (3, 12)
+EAGER = sys.version_info >= (3, 12)
+"""Whether tasks can start at once; before Python 3.12 they start in the next turn of the event loop."""
 _NEVER = -1
 
 
@@ -172,7 +182,7 @@ class Handler:
     async def _finish(
         self, socket: Socket, event: str, coroutine: Coroutine[Any, Any, object], ack: Ack | None
     ) -> None:
-        if not _EAGER:
+        if not EAGER:
             socket.started()
         try:
             result = await coroutine
@@ -200,9 +210,6 @@ class Handlers:
         self.get = self._by_event.get
         """Returns the handlers of an event, None if there are none. The list is never changed, only replaced."""
 
-    def __bool__(self) -> bool:
-        return bool(self._by_event)
-
     def add(self, event: str, handler: Handler) -> None:
         """Register a handler."""
         self._by_event[event] = [*self._by_event.get(event, ()), handler]
@@ -225,10 +232,6 @@ class Handlers:
             self._by_event[event] = kept
         else:
             self._by_event.pop(event, None)
-
-    def names(self) -> list[str]:
-        """Return the events that have handlers. JavaScript: ``eventNames``."""
-        return list(self._by_event)
 
 
 def answer_of(result: object) -> tuple[object, ...]:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
+from antiphon.errors import AckTimeout, SocketDisconnected
 from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.handlers import (
+    EAGER,
     Ack,
     Handler,
     HandlerFunction,
@@ -28,6 +28,7 @@ from antiphon.server.handlers import (
 )
 from antiphon.server.handshake import Handshake
 from antiphon.server.request import Request
+from antiphon.server.socket_emitter import AckFunction, SocketEmitter
 from antiphon.socketio.acks import PendingAcks
 from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name, event_name
 from antiphon.types import DisconnectReason, Room, SocketId
@@ -35,12 +36,7 @@ from antiphon.types import DisconnectReason, Room, SocketId
 if TYPE_CHECKING:
     from antiphon.server.namespace import Namespace
 
-__all__ = ["AckFunction", "Socket", "SocketEmitter"]
-
-AckFunction: TypeAlias = Callable[..., object]
-"""Called with the arguments of the acknowledgement; with a timeout, an error (or None) comes first."""
-
-_EAGER = sys.version_info >= (3, 12)
+__all__ = ["Socket"]
 
 _ENDED_BY_SERVER = ("server namespace disconnect", "server shutting down", "forced server close")
 """The reasons after which nothing that the client has sent is of interest any more."""
@@ -211,7 +207,7 @@ class Socket:
         if ack is None:
             self._conn.send_message(self.nsp.encode_event([event, *args], None))
         else:
-            self._send_with_ack(event, args, lambda error, answer: None if error else ack(*answer), None)
+            self.send_with_ack(event, args, lambda error, answer: None if error else ack(*answer), None)
 
     def send(self, *args: object) -> Awaitable[None]:
         """Emit a ``message`` event."""
@@ -234,7 +230,7 @@ class Socket:
         """Limit how long the next emit waits for its acknowledgement."""
         return SocketEmitter(self, seconds)
 
-    def _send_with_ack(
+    def send_with_ack(
         self,
         event: str,
         args: Sequence[object],
@@ -264,7 +260,8 @@ class Socket:
         self._conn.send_message(message)
         return ack_id
 
-    def _forget_ack(self, ack_id: int) -> None:
+    def forget_ack(self, ack_id: int) -> None:
+        """Do not wait for an acknowledgement any more."""
         if self._acks is not None:
             self._acks.discard(ack_id)
 
@@ -411,7 +408,7 @@ class Socket:
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run an async handler."""
-        if not _EAGER:
+        if not EAGER:
             self._unstarted += 1
         self.nsp.server.start(coroutine)
 
@@ -482,65 +479,3 @@ class Socket:
         else:
             self._connection.send(Packet(PacketType.DISCONNECT, self.nsp.name))
             self.on_close("server namespace disconnect")
-
-
-class SocketEmitter:
-    """Emits to one socket with a limit for the acknowledgement. Made by :meth:`Socket.timeout`."""
-
-    __slots__ = ("_seconds", "_socket")
-
-    def __init__(self, socket: Socket, seconds: float | None) -> None:
-        if seconds is not None and (not isinstance(seconds, int | float) or not 0 <= seconds <= 3600):
-            raise ConfigurationError(f"a timeout is a number of seconds, at most 3600, not {seconds!r}")
-        self._socket = socket
-        self._seconds = seconds
-
-    def emit(self, event: str, *args: object, ack: AckFunction) -> Awaitable[None]:
-        """Emit an event; ``ack`` is called with an error (or None) and the arguments of the acknowledgement."""
-        check_event_name(event)
-        socket = self._socket
-        send = socket._send_with_ack  # noqa: SLF001 - the two classes are one thing
-        if get_ident() != socket.conn.thread:
-            call = socket.nsp.server.call_from_thread
-            call(send, event, args, lambda error, answer: ack(error, *answer), self._seconds)
-        else:
-            send(event, args, lambda error, answer: ack(error, *answer), self._seconds)
-        return socket.conn
-
-    async def emit_with_ack(self, event: str, *args: object) -> object:
-        """Emit an event and wait for its acknowledgement.
-
-        Returns:
-            The first argument of the acknowledgement, None if it has none.
-
-        Raises:
-            AckTimeout: it did not come in time.
-            SocketDisconnected: the client left before it answered.
-            ReservedEventError: the protocol keeps this name for itself.
-            EncodeError: the data cannot be put on the wire.
-        """
-        check_event_name(event)
-        socket = self._socket
-        if get_ident() != socket.conn.thread:
-            raise ConfigurationError(
-                "emit_with_ack must be awaited in the event loop of the server; "
-                "in a thread use emit(..., ack=function), or asyncio.run_coroutine_threadsafe"
-            )
-        if not socket.connected:
-            raise SocketDisconnected
-        answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-
-        def finish(error: AckTimeout | SocketDisconnected | None, answer: Sequence[object]) -> None:
-            if answered.done():
-                return
-            if error is not None:
-                answered.set_exception(error)
-            else:
-                answered.set_result(answer[0] if answer else None)
-
-        ack_id = socket._send_with_ack(event, args, finish, self._seconds)  # noqa: SLF001
-        try:
-            return await answered
-        finally:
-            # Who is cancelled does not wait any more.
-            socket._forget_ack(ack_id)  # noqa: SLF001
