@@ -269,6 +269,8 @@ async def test_a_flush_that_fails_silences_no_other(caplog: pytest.LogCaptureFix
 async def test_pings_of_a_client_that_does_not_read_pile_up_nothing(serve: Serve) -> None:
     io = Server()
     server = serve(io)
+    done: list[Socket] = []
+    io.event("done")(done.append)
     async with raw_websocket(server) as peer:
         await peer.join()
         await peer.send_frame(PING, b"are you there")
@@ -279,7 +281,8 @@ async def test_pings_of_a_client_that_does_not_read_pile_up_nothing(serve: Serve
         # 40 MB of pongs, of which the buffers of the kernel take a few.
         for _ in range(320):
             await peer.send(frame(PING, b"x" * 125) * 1000)
-        await eventually(lambda: connection._paused)
+        await peer.send_text('42["done"]')
+        await eventually(lambda: done)
         assert server.running.call(connection._transport.get_write_buffer_size) < 1_000_000
         assert len(connection._out) < 10_000
         peer.writer.transport.resume_reading()

@@ -5,6 +5,7 @@ Source: ASGI specification 3.0.
 
 from __future__ import annotations
 
+import logging
 from typing import cast
 
 from antiphon.engineio.packet import Binary, WirePacket
@@ -17,6 +18,8 @@ from antiphon.server.websocket import ASGIWebSocket
 from antiphon.types import ASGIApp, ASGIMessage, Receive, Scope, Send
 
 __all__ = ["ASGIApplication"]
+
+logger = logging.getLogger("antiphon.websocket")
 
 
 class ASGIApplication:
@@ -124,7 +127,11 @@ class ASGIApplication:
         engine.attach(admission, transport)
         await transport.serve(receive_message, int(options.max_http_buffer_size))
         if not transport.peer_left:
-            await send({"type": "websocket.close", "code": transport.close_code or 1000})
+            try:
+                await send({"type": "websocket.close", "code": transport.close_code or 1000})
+            except Exception:
+                # The peer closes at the same moment; each ASGI server has an exception of its own for that.
+                logger.debug("a WebSocket was closed from both sides", exc_info=True)
 
 
 class _Lifespan:

@@ -128,11 +128,16 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
 
     def _on_ping(self, frame: WSFrame) -> None:
         # A peer that does not read gets no pongs: they would wait for it without a limit.
-        if not self._paused and not self._closing:
-            if not self._out:
-                self._mark(self)
-            payload = frame.get_payload_as_bytes()
-            self._out.append(b"\x8a" + bytes((len(payload),)) + payload)
+        if self._paused or self._closing:
+            return
+        out, payload = self._out, frame.get_payload_as_bytes()
+        pong = b"\x8a" + bytes((len(payload),)) + payload
+        if not out:
+            self._mark(self)
+        elif out[-1][:1] == b"\x8a":
+            # Only the latest of several pings need be answered. Source: RFC 6455, section 5.5.3.
+            out.pop()
+        out.append(pong)
 
     def _on_fragment(self, kind: WSMsgType, frame: WSFrame) -> None:
         message = self._fragments
