@@ -104,7 +104,8 @@ def _by_uvicorn(
         log_level="warning",
         ssl_certfile=certificate.certfile if certificate else None,
         ssl_keyfile=certificate.keyfile if certificate else None,
-        timeout_graceful_shutdown=1,
+        # Long enough for clients on a busy machine: past it uvicorn cancels its tasks, and may fail at that.
+        timeout_graceful_shutdown=3,
         access_log=False,
         **options,
     )
