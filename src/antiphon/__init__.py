@@ -26,6 +26,8 @@ from antiphon.errors import (
     ReservedEventError,
     SocketDisconnected,
 )
+from antiphon.event import Event
+from antiphon.server.adapter import Adapter
 from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.cookie import Cookie
 from antiphon.server.cors import Cors
@@ -33,9 +35,13 @@ from antiphon.server.engine import ConnectionErrorEvent
 from antiphon.server.handlers import Ack
 from antiphon.server.handshake import Handshake
 from antiphon.server.namespace import Namespace
-from antiphon.server.options import HTTPCompression, PerMessageDeflate
+from antiphon.server.options import ConnectionStateRecovery, HTTPCompression, PerMessageDeflate
+from antiphon.server.registry import on
+from antiphon.server.remote_socket import RemoteSocket
 from antiphon.server.request import Request
+from antiphon.server.session_aware_adapter import SessionAwareAdapter
 from antiphon.server.socket import Socket
+from antiphon.socketio.broadcast_acks import Responses
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.parser import Parser
 from antiphon.types import DisconnectReason, Room, SocketId
@@ -43,15 +49,18 @@ from antiphon.types import DisconnectReason, Room, SocketId
 __all__ = [
     "Ack",
     "AckTimeout",
+    "Adapter",
     "AntiphonError",
     "BroadcastOperator",
     "ConfigurationError",
     "ConnectionErrorEvent",
     "ConnectionRefused",
+    "ConnectionStateRecovery",
     "Cookie",
     "Cors",
     "DisconnectReason",
     "EncodeError",
+    "Event",
     "HTTPCompression",
     "Handshake",
     "HandshakeError",
@@ -61,11 +70,15 @@ __all__ = [
     "Parser",
     "PerMessageDeflate",
     "RemoteProtocolError",
+    "RemoteSocket",
     "Request",
     "ReservedEventError",
+    "Responses",
     "Room",
     "Server",
+    "SessionAwareAdapter",
     "Socket",
     "SocketDisconnected",
     "SocketId",
+    "on",
 ]

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "AckTimeout",
@@ -81,7 +81,7 @@ class HandshakeError(RemoteProtocolError):
 
 
 class ConnectionRefused(AntiphonError):
-    """Raise it in ``allow_request`` (or, later, in a middleware) to refuse a client.
+    """Raise it in a middleware, or in ``allow_request``, to refuse a client.
 
     Attributes:
         message: what the client is told.
@@ -95,10 +95,23 @@ class ConnectionRefused(AntiphonError):
 
 
 class AckTimeout(AntiphonError):
-    """The peer did not acknowledge in time."""
+    """The peer did not acknowledge in time, or not every peer of a broadcast did.
 
-    def __init__(self, message: str = "operation has timed out") -> None:
+    Attributes:
+        responses: of a broadcast: the answers that came in time.
+        missing: of a broadcast: the ids of the sockets that did not answer.
+    """
+
+    def __init__(
+        self,
+        message: str = "operation has timed out",
+        *,
+        responses: Sequence[object] = (),
+        missing: Collection[str] = (),
+    ) -> None:
         super().__init__(message)
+        self.responses = responses
+        self.missing = missing
 
 
 class SocketDisconnected(AntiphonError):

@@ -8,6 +8,7 @@ from typing import Any, Literal, NewType, TypeAlias
 __all__ = [
     "ASGIApp",
     "ASGIMessage",
+    "AckFunction",
     "DisconnectReason",
     "Receive",
     "Room",
@@ -35,8 +36,13 @@ DisconnectReason: TypeAlias = Literal[
     "parse error",
     "forced close",
     "forced server close",
+    "slow consumer",
 ]
-"""Why a socket was disconnected; the strings of the JavaScript server."""
+"""Why a socket was disconnected: the strings of the JavaScript server, and ``slow consumer``, a client that did not
+read until ``max_send_buffer_size`` bytes waited for it."""
+
+AckFunction: TypeAlias = Callable[..., object]
+"""Called with the arguments of an acknowledgement; with a timeout, an error (or None) comes first. It may be async."""
 
 Scope: TypeAlias = MutableMapping[str, Any]
 """What an ASGI server tells of a connection. Source: ASGI specification, "Applications"."""

@@ -412,7 +412,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_others_get_everything(
             assert message.startswith(b'42["data",%d,' % number)
         assert resident_memory() - before < 20_000_000
         await eventually(lambda: reasons)
-        assert reasons == [("transport error", "the client does not read: max_send_buffer_size is exceeded")]
+        assert reasons == [("slow consumer", "the client does not read: max_send_buffer_size is exceeded")]
         assert len(io.sockets.sockets) == 1
     await eventually(lambda: is_empty(io))
 
@@ -431,7 +431,7 @@ async def test_a_client_that_does_not_poll_is_dropped(serve: Serve) -> None:
     await peer.receive()
     server.running.call(lambda: [io.emit("data", "x" * 100_000) for _ in range(50)])
     await eventually(lambda: reasons)
-    assert reasons == [("transport error", "the client does not poll: max_send_buffer_size is exceeded")]
+    assert reasons == [("slow consumer", "the client does not poll: max_send_buffer_size is exceeded")]
     assert await peer.is_gone()
     assert is_empty(io)
 

@@ -66,9 +66,11 @@ async def test_once_is_called_for_the_first_client_alone(server: Endpoint, io: S
         await in_sync(second)
 
 
-async def test_a_namespace_tells_what_belongs_on_a_socket(io: Server) -> None:
-    with pytest.raises(ConfigurationError, match=r'socket\.on\("chat"\)'):
-        io.on("chat", lambda socket: None)
+async def test_a_namespace_tells_what_belongs_on_a_socket(io: Server, caplog: pytest.LogCaptureFixture) -> None:
+    io.on("chat", lambda *args: None)
+    assert 'socket.on("chat")' in caplog.text, "such a handler gets what other servers emit, and there are none"
+    with pytest.raises(ConfigurationError, match=r'socket\.on\("disconnect"\)'):
+        io.on("disconnect", lambda socket: None)
 
 
 async def test_the_handshake_says_what_is_known_of_the_client(server: Endpoint, io: Server) -> None:

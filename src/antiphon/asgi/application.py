@@ -78,6 +78,7 @@ class ASGIApplication:
             message = startup or await receive()
             startup = None
             if message["type"] == "lifespan.startup":
+                self._server.begin()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._server.close()
@@ -147,6 +148,8 @@ class _Lifespan:
     async def receive(self) -> ASGIMessage:
         """Pass an event on."""
         self.received = await self._receive()
+        if self.received["type"] == "lifespan.startup":
+            self._server.begin()
         if self.received["type"] == "lifespan.shutdown":
             await self._server.close()
         return self.received

@@ -5,24 +5,45 @@ Source: JavaScript, ``Adapter`` of ``socket.io-adapter``: ``rooms`` and ``sids``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from antiphon.types import Room, SocketId
 
-__all__ = ["Rooms"]
+__all__ = ["RoomEvent", "RoomListener", "Rooms"]
 
 _NONE: frozenset[SocketId] = frozenset()
 
+RoomEvent: TypeAlias = Literal["create-room", "delete-room", "join-room", "leave-room"]
+RoomListener: TypeAlias = Callable[[RoomEvent, Room, SocketId], None]
+"""Is told what has happened to a room, and because of which socket."""
 
-class Rooms:
-    """Two maps that always agree: the sockets of each room, and the rooms of each socket."""
 
-    __slots__ = ("_rooms", "_sids")
+class Rooms(Mapping[Room, AbstractSet[SocketId]]):
+    """Two maps that always agree: the sockets of each room, and the rooms of each socket.
+
+    It is itself the first of them, to read.
+
+    Attributes:
+        listener: is told of what changes, if there is one.
+    """
+
+    __slots__ = ("_rooms", "_sids", "listener")
 
     def __init__(self) -> None:
         self._rooms: dict[Room, set[SocketId]] = {}
         self._sids: dict[SocketId, set[Room]] = {}
+        self.listener: RoomListener | None = None
+
+    @property
+    def sids(self) -> Mapping[SocketId, AbstractSet[Room]]:
+        """The rooms of each socket."""
+        return MappingProxyType(self._sids)
+
+    def __getitem__(self, room: Room) -> AbstractSet[SocketId]:
+        return self._rooms[room]
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self._rooms)
@@ -38,8 +59,13 @@ class Rooms:
             members = self._rooms.get(room)
             if members is None:
                 self._rooms[room] = {sid}
-            else:
+                if self.listener is not None:
+                    self.listener("create-room", room, sid)
+                    self.listener("join-room", room, sid)
+            elif sid not in members:
                 members.add(sid)
+                if self.listener is not None:
+                    self.listener("join-room", room, sid)
 
     def leave(self, sid: SocketId, room: Room) -> None:
         """Take a socket out of a room; nothing happens if it is not in it. JavaScript: ``del``."""
@@ -58,6 +84,10 @@ class Rooms:
         members.discard(sid)
         if not members:
             del self._rooms[room]
+        if self.listener is not None:
+            self.listener("leave-room", room, sid)
+            if not members:
+                self.listener("delete-room", room, sid)
 
     def of(self, sid: SocketId) -> frozenset[Room]:
         """Return the rooms of a socket. JavaScript: ``socketRooms``."""

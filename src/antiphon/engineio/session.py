@@ -28,8 +28,11 @@ __all__ = [
     "SessionState",
 ]
 
-CloseReason = Literal["transport error", "transport close", "forced close", "ping timeout", "parse error"]
-"""Why a session ended. JavaScript: the first argument of the ``close`` event of ``engine.io`` sockets."""
+CloseReason = Literal[
+    "transport error", "transport close", "forced close", "ping timeout", "parse error", "slow consumer"
+]
+"""Why a session ended. JavaScript: the first argument of the ``close`` event of ``engine.io`` sockets. Ours alone is
+``slow consumer``: the peer did not read, and too much waited for it."""
 
 CLOSE_TIMEOUT: Final = 30.0
 """Seconds that a closing polling session waits for a poll to carry its close packet."""

@@ -1,24 +1,33 @@
-"""Emitting to many: who is selected, and one encoding for all of them.
+"""Emitting to many: who is selected, and what can be done to them.
 
 Source: JavaScript, ``BroadcastOperator`` of ``socket.io``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Iterable, Sequence
-from threading import get_ident
-from typing import TYPE_CHECKING
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
-from antiphon.errors import ConfigurationError
-from antiphon.server.engine_socket import EngineSocket
-from antiphon.server.fanout import Message
+from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
+from antiphon.errors import AckTimeout, ConfigurationError
+from antiphon.event import AnyEvent, Event
+from antiphon.server.adapter import Delivery
+from antiphon.server.snapshot import snapshot
+from antiphon.socketio.broadcast_acks import AcksCallback, BroadcastAcks, Responses
 from antiphon.socketio.packet import check_event_name
-from antiphon.types import Room
+from antiphon.types import AckFunction, Room, SocketId
 
 if TYPE_CHECKING:
     from antiphon.server.namespace import Namespace
+    from antiphon.server.remote_socket import RemoteSocket
+    from antiphon.server.socket import Socket
 
-__all__ = ["BroadcastOperator", "Delivery", "flatten"]
+__all__ = ["BroadcastOperator", "Broadcasting", "check_timeout", "collect_acks", "flatten", "wait_for_acks"]
+
+Ts = TypeVarTuple("Ts")
+R = TypeVar("R")
 
 
 def flatten(rooms: Iterable[Room | Iterable[Room]]) -> Iterable[Room]:
@@ -34,34 +43,70 @@ def flatten(rooms: Iterable[Room | Iterable[Room]]) -> Iterable[Room]:
             yield room
 
 
-class Delivery:
-    """What a broadcast returns: await it to wait until every transport has taken the data."""
+def check_timeout(seconds: float) -> float:
+    """Check a timeout, and return it.
 
-    __slots__ = ("_connections",)
-
-    def __init__(self, connections: Sequence[EngineSocket]) -> None:
-        self._connections = connections
-
-    def __await__(self) -> Generator[object, None, None]:
-        for connection in self._connections:
-            yield from connection.__await__()
+    Raises:
+        ConfigurationError: it is not a number of seconds, or too large to be meant.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 3600:
+        raise ConfigurationError(f"a timeout is a number of seconds, at most 3600, not {seconds!r}")
+    return seconds
 
 
-class BroadcastOperator:
-    """A selection of sockets. It never changes: each method returns a new one, and one may be used many times."""
+def collect_acks(timeout: float, callback: AcksCallback) -> BroadcastAcks:
+    """Make what collects acknowledgements, for some time: ``callback`` is called once, in time or when it is over."""
 
-    __slots__ = ("_except", "_nsp", "_rooms")
+    def finish(error: AckTimeout | None, answers: Responses[object]) -> None:
+        timer.cancel()
+        callback(error, answers)
 
-    def __init__(
-        self, nsp: Namespace, rooms: frozenset[Room] = frozenset(), except_: frozenset[Room] = frozenset()
-    ) -> None:
-        self._nsp = nsp
-        self._rooms = rooms
-        self._except = except_
+    acks = BroadcastAcks(finish)
+    timer = asyncio.get_running_loop().call_later(timeout, acks.expire)
+    return acks
+
+
+async def wait_for_acks(begin: Callable[[AcksCallback], None]) -> Responses[Any]:
+    """Wait for what a callback is called with.
+
+    Args:
+        begin: is given the callback.
+
+    Raises:
+        AckTimeout: that is what it was called with.
+    """
+    answered: asyncio.Future[Responses[object]] = asyncio.get_running_loop().create_future()
+
+    def finish(error: AckTimeout | None, answers: Responses[object]) -> None:
+        if answered.done():
+            return
+        if error is not None:
+            answered.set_exception(error)
+        else:
+            answered.set_result(answers)
+
+    begin(finish)
+    return await answered
+
+
+class Broadcasting(ABC):
+    """What can be done to many sockets at once: to those of a server, of a namespace, or of a selection.
+
+    Nothing here changes what it is called on: each modifier returns a new selection.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _selection(self) -> tuple[Namespace, BroadcastOptions]:
+        """Return the namespace, and whom of it this is for."""
+
+    # Whom
 
     def to(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
         """Add rooms: everyone who is in one of them is selected. No room at all selects everyone."""
-        return BroadcastOperator(self._nsp, self._rooms.union(flatten(rooms)), self._except)
+        nsp, (selected, except_, flags) = self._selection()
+        return BroadcastOperator(nsp, selected.union(flatten(rooms)), except_, flags)
 
     def in_(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
         """Do the same as :meth:`to`."""
@@ -69,40 +114,190 @@ class BroadcastOperator:
 
     def except_(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
         """Leave out everyone who is in one of these rooms; the id of a socket is a room too."""
-        return BroadcastOperator(self._nsp, self._rooms, self._except.union(flatten(rooms)))
+        nsp, (selected, except_, flags) = self._selection()
+        return BroadcastOperator(nsp, selected, except_.union(flatten(rooms)), flags)
 
-    def emit(self, event: str, *args: object) -> Awaitable[None]:
+    # How
+
+    @property
+    def volatile(self) -> BroadcastOperator:
+        """Leave out, of what is emitted next, those whose transport could not take it at once."""
+        return self._with_flags(volatile=True)
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """Select only sockets of this server, not those of the others of a cluster."""
+        return self._with_flags(local=True)
+
+    def compress(self, compress: bool) -> BroadcastOperator:
+        """Say whether what is emitted next may be compressed, where compression is enabled."""
+        return self._with_flags(compress=bool(compress))
+
+    def timeout(self, seconds: float) -> BroadcastOperator:
+        """Limit how long what is emitted next waits for acknowledgements.
+
+        Raises:
+            ConfigurationError: it is not a number of seconds.
+        """
+        return self._with_flags(timeout=check_timeout(seconds))
+
+    def _with_flags(self, **changes: Any) -> BroadcastOperator:
+        nsp, (selected, except_, flags) = self._selection()
+        return BroadcastOperator(nsp, selected, except_, flags._replace(**changes))
+
+    # Emitting
+
+    @overload
+    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts) -> Awaitable[None]: ...
+    @overload
+    def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]: ...
+    def emit(self, event: str | AnyEvent, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
         """Emit an event to everyone who is selected.
 
+        Args:
+            event: its name.
+            args: any number of values that the parser can encode; binary may be anywhere in them.
+            ack: called once with an error (or None) and the :class:`Responses` of those who answered in time. To wait
+                for them, use :meth:`emit_with_ack`.
+
         Returns:
-            Something to await until every transport has taken the data; there is no need to. One slow client makes
+            Something to await until every transport here has taken the data; there is no need to. One slow client makes
             it wait, until that client is dropped.
 
         Raises:
             ReservedEventError: the protocol keeps this name for itself.
             EncodeError: the data cannot be put on the wire.
         """
-        nsp = self._nsp
-        check_event_name(event)
-        if nsp.server.thread not in (None, get_ident()):
-            # Encoded here, for the thread may go on and change the data.
-            nsp.server.call_from_thread(self._deliver, nsp.encode_event_in_thread([event, *args]))
+        nsp, options = self._selection()
+        packet = (check_event_name(event), *args)
+        if nsp.server.in_foreign_thread():
+            # The thread may go on and change the data; and it is to know at once what cannot be encoded.
+            nsp.check_encodable(packet)
+            nsp.server.call_from_thread(self._emit, nsp, options, snapshot(packet), ack)
             return Delivery(())
-        return self._deliver(nsp.encode_event([event, *args], None))
+        return self._emit(nsp, options, packet, ack)
 
-    def _deliver(self, message: Message) -> Delivery:
-        nsp = self._nsp
-        sockets = nsp.sockets
-        if not self._rooms and not self._except:
-            connections = [socket.conn for socket in sockets.values()]
-        else:
-            selected = nsp.rooms.select(self._rooms, self._except)
-            connections = [sockets[sid].conn for sid in selected if sid in sockets]
-        for connection in connections:
-            send = connection.send_message
-            send(message)
-        return Delivery(connections)
+    def _emit(
+        self, nsp: Namespace, options: BroadcastOptions, packet: Sequence[object], ack: AckFunction | None
+    ) -> Awaitable[None]:
+        if ack is None:
+            return nsp.adapter.broadcast(packet, options)
+        name, function = str(packet[0]), ack
+        self._collect(nsp, options, packet, lambda error, answers: nsp.call_ack(function, name, (error, answers)))
+        return Delivery(())
+
+    def _collect(
+        self, nsp: Namespace, options: BroadcastOptions, packet: Sequence[object], callback: AcksCallback
+    ) -> None:
+        """Broadcast, and have the callback called with what was answered."""
+        timeout = options.flags.timeout
+        acks = collect_acks(nsp.server.options.ack_timeout if timeout is None else timeout, callback)
+        nsp.adapter.broadcast_with_ack(packet, options, acks)
+        nsp.server.start(self._count_servers(nsp, options, acks))
+
+    @staticmethod
+    async def _count_servers(nsp: Namespace, options: BroadcastOptions, acks: BroadcastAcks) -> None:
+        acks.expect_servers(1 if options.flags.local else await nsp.adapter.server_count())
+
+    @overload
+    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts) -> Responses[R]: ...
+    @overload
+    async def emit_with_ack(self, event: str, *args: object, timeout: float | None = None) -> Responses[object]: ...
+    async def emit_with_ack(self, event: str | AnyEvent, *args: object, timeout: float | None = None) -> Responses[Any]:
+        """Emit an event to everyone who is selected, and wait for their acknowledgements.
+
+        Whoever leaves is not waited for any more.
+
+        Args:
+            event: its name.
+            args: any number of values that the parser can encode.
+            timeout: seconds to wait, as with :meth:`timeout`; None for the server's ``ack_timeout``.
+
+        Returns:
+            The first argument of each acknowledgement, as they came; its ``missing`` names those who left.
+
+        Raises:
+            AckTimeout: not everybody answered in time; it has the ``responses`` of those who did, and who is
+                ``missing``.
+            ReservedEventError: the protocol keeps this name for itself.
+            EncodeError: the data cannot be put on the wire.
+        """
+        packet = (check_event_name(event), *args)
+        nsp, options = self._selection()
+        if nsp.server.in_foreign_thread():
+            raise ConfigurationError(
+                "emit_with_ack must be awaited in the event loop of the server; "
+                "in a thread use emit(..., ack=function), or asyncio.run_coroutine_threadsafe"
+            )
+        if timeout is not None:
+            options = options._replace(flags=options.flags._replace(timeout=check_timeout(timeout)))
+        return await wait_for_acks(lambda finish: self._collect(nsp, options, packet, finish))
 
     def send(self, *args: object) -> Awaitable[None]:
         """Emit a ``message`` event."""
         return self.emit("message", *args)
+
+    def write(self, *args: object) -> Awaitable[None]:
+        """Emit a ``message`` event. The same as :meth:`send`."""
+        return self.emit("message", *args)
+
+    # What is done to many
+
+    async def all_sockets(self) -> set[SocketId]:
+        """Return the ids of everyone in the selected rooms; prefer :meth:`fetch_sockets`."""
+        nsp, options = self._selection()
+        return await nsp.adapter.sockets(options.rooms)
+
+    async def fetch_sockets(self) -> Sequence[Socket | RemoteSocket]:
+        """Return everyone who is selected, on every server; those of other servers as :class:`RemoteSocket`."""
+        nsp, options = self._selection()
+        return await nsp.adapter.fetch_sockets(options)
+
+    def sockets_join(self, *rooms: Room | Iterable[Room]) -> None:
+        """Make everyone who is selected join rooms."""
+        nsp, options = self._selection()
+        nsp.server.call(nsp.adapter.add_sockets, options, list(flatten(rooms)))
+
+    def sockets_leave(self, *rooms: Room | Iterable[Room]) -> None:
+        """Make everyone who is selected leave rooms."""
+        nsp, options = self._selection()
+        nsp.server.call(nsp.adapter.del_sockets, options, list(flatten(rooms)))
+
+    def close_room(self, *rooms: Room | Iterable[Room]) -> None:
+        """Make everyone leave these rooms."""
+        names = list(flatten(rooms))
+        if names:
+            self.to(names).sockets_leave(names)
+
+    def disconnect_sockets(self, close: bool = False) -> None:
+        """Disconnect everyone who is selected.
+
+        Args:
+            close: close their connections too, and with them their sockets in every namespace.
+        """
+        nsp, options = self._selection()
+        nsp.server.call(nsp.adapter.disconnect_sockets, options, close)
+
+
+class BroadcastOperator(Broadcasting):
+    """A selection of sockets. It never changes: each method returns a new one, and one may be used many times."""
+
+    __slots__ = ("_nsp", "_options")
+
+    def __init__(
+        self,
+        nsp: Namespace,
+        rooms: frozenset[Room] = frozenset(),
+        except_: frozenset[Room] = frozenset(),
+        flags: BroadcastFlags = BroadcastFlags(),  # noqa: B008 - it never changes
+    ) -> None:
+        self._nsp = nsp
+        self._options = BroadcastOptions(rooms, except_, flags)
+
+    @property
+    def flags(self) -> BroadcastFlags:
+        """How what is emitted is carried."""
+        return self._options.flags
+
+    def _selection(self) -> tuple[Namespace, BroadcastOptions]:
+        return self._nsp, self._options

@@ -5,8 +5,9 @@ Source: JavaScript, ``Client`` of ``socket.io``.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -15,11 +16,14 @@ from antiphon.errors import PacketError
 from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.fanout import Message
 from antiphon.server.heartbeat import Timer
+from antiphon.server.request import Request
 from antiphon.socketio.json_parser import JSONDecoder, decode_event
 from antiphon.socketio.packet import Packet, PacketType
 from antiphon.types import DisconnectReason
 
 if TYPE_CHECKING:
+    from antiphon.server.admission import Admission
+    from antiphon.server.parent_namespace import ParentNamespace
     from antiphon.server.server import Server
     from antiphon.server.socket import Socket
 
@@ -37,10 +41,10 @@ class Connection(Timer):
     """A client. It decodes what arrives and hands it to the socket of the right namespace.
 
     Attributes:
-        conn: the Engine.IO session.
+        conn: the Engine.IO session. JavaScript: ``client.conn``.
     """
 
-    __slots__ = ("_decoder", "_joined", "_root", "_server", "_sockets", "conn")
+    __slots__ = ("_decoder", "_joined", "_root", "_server", "_sockets", "_waiting", "conn")
 
     def __init__(self, server: Server, conn: EngineSocket) -> None:
         super().__init__()
@@ -49,6 +53,7 @@ class Connection(Timer):
         self._sockets: dict[str, Socket] = {}
         self._root: Socket | None = None
         self._joined = False
+        self._waiting: dict[str, Admission | asyncio.Task[None]] | None = None
         self._decoder = server.parser.decoder()
         conn.listener = self
         if isinstance(self._decoder, JSONDecoder):
@@ -58,6 +63,11 @@ class Connection(Timer):
         if conn.protocol == 3:
             # Socket.IO 2 clients are in the main namespace without asking.
             self._connect("/", {})
+
+    @property
+    def request(self) -> Request:
+        """The request that opened the session. JavaScript: ``client.request``."""
+        return self.conn.request
 
     # What arrives
 
@@ -119,7 +129,7 @@ class Connection(Timer):
         if self.conn.protocol == 3:
             nsp, auth = _split_query(nsp)
         socket = self._sockets.get(nsp)
-        if socket is None and packet.type is PacketType.CONNECT:
+        if socket is None and packet.type is PacketType.CONNECT and not (self._waiting and nsp in self._waiting):
             self._connect(nsp, auth if isinstance(auth, dict) else {})
         elif socket is not None and packet.type not in (PacketType.CONNECT, PacketType.CONNECT_ERROR):
             socket.on_packet(packet)
@@ -131,10 +141,53 @@ class Connection(Timer):
 
     def _connect(self, nsp: str, auth: Mapping[str, object]) -> None:
         namespace = self._server.find_namespace(nsp)
-        if namespace is None:
-            self.send(Packet(PacketType.CONNECT_ERROR, nsp, {"message": "Invalid namespace"}))
-        else:
+        if namespace is not None:
             namespace.admit(self, auth)
+        else:
+            self._try_parents(nsp, auth, self._server.parents)
+
+    def _try_parents(self, nsp: str, auth: Mapping[str, object], parents: Sequence[ParentNamespace]) -> None:
+        """Ask one parent after the other whether it makes this namespace."""
+        for index, parent in enumerate(parents):
+            try:
+                allowed = parent.allows(nsp, auth)
+            except Exception as error:  # noqa: BLE001 - it goes to the user's hook; the next parent is asked
+                parent.report(error, f"of({nsp!r})")
+                continue
+            if isinstance(allowed, Awaitable):
+                task = self._server.start_task(self._await_parent(nsp, auth, allowed, parents[index:]))
+                if not task.done():
+                    self.add_waiting(nsp, task)
+                return
+            if allowed:
+                self._server.child_of(parent, nsp).admit(self, auth)
+                return
+        self.send(Packet(PacketType.CONNECT_ERROR, nsp, {"message": "Invalid namespace"}))
+
+    async def _await_parent(
+        self, nsp: str, auth: Mapping[str, object], answer: Awaitable[object], parents: Sequence[ParentNamespace]
+    ) -> None:
+        allowed: object = False
+        try:
+            allowed = await answer
+        except Exception as error:  # noqa: BLE001
+            parents[0].report(error, f"of({nsp!r})")
+        self.remove_waiting(nsp)
+        if allowed:
+            self._server.child_of(parents[0], nsp).admit(self, auth)
+        else:
+            self._try_parents(nsp, auth, parents[1:])
+
+    def add_waiting(self, nsp: str, what: Admission | asyncio.Task[None]) -> None:
+        """Remember that this client waits to join a namespace."""
+        if self._waiting is None:
+            self._waiting = {}
+        self._waiting[nsp] = what
+
+    def remove_waiting(self, nsp: str) -> None:
+        """Forget that it waits."""
+        if self._waiting is not None:
+            self._waiting.pop(nsp, None)
 
     def joined(self, socket: Socket) -> None:
         """Route the packets of a namespace to its new socket."""
@@ -185,6 +238,9 @@ class Connection(Timer):
 
     def _end(self, reason: DisconnectReason, description: str | None) -> None:
         self._server.engine.deadlines.cancel(self)
+        waiting, self._waiting = self._waiting, None
+        for admission in (waiting or {}).values():
+            admission.cancel()
         for socket in list(self._sockets.values()):
             socket.on_close(reason, description)
         self._sockets.clear()

@@ -111,6 +111,11 @@ class EngineSocket(Timer):
         """The address of the peer."""
         return self.request.client[0] if self.request.client else ""
 
+    @property
+    def writable(self) -> bool:
+        """Whether a packet would leave now, and not wait."""
+        return self._session.state is SessionState.OPEN and self.transport.writable
+
     def send(self, data: str | bytes) -> None:
         """Send a message: text as str, binary as bytes."""
         if isinstance(data, str):
@@ -180,10 +185,10 @@ class EngineSocket(Timer):
         if transport is self.transport:
             self.finish("forced close" if self._session.state is SessionState.CLOSING else "transport close")
 
-    def transport_failed(self, transport: Transport, description: str) -> None:
+    def transport_failed(self, transport: Transport, description: str, reason: CloseReason = "transport error") -> None:
         """Be told that the transport cannot go on."""
         if transport is self.transport:
-            self.finish("transport error", description)
+            self.finish(reason, description)
 
     def on_timer(self, now: float) -> None:
         """Send a ping, or end the session."""
@@ -248,7 +253,7 @@ class EngineSocket(Timer):
         if self._probe is not None:
             self._probe.fail()
         self.transport.discard()
-        level = logging.INFO if reason in ("transport error", "parse error") else logging.DEBUG
+        level = logging.INFO if reason in ("transport error", "parse error", "slow consumer") else logging.DEBUG
         logger.log(level, "session of %s closed: %s%s", self.remote_address, reason, _because(description))
         self.listener.closed(reason, description)
         self.listener = CLOSED
@@ -304,7 +309,12 @@ class ProbeSocket(Timer):
         """Be told that the peer has closed the new transport."""
         self.fail()
 
-    def transport_failed(self, transport: Transport, description: str) -> None:  # noqa: ARG002
+    def transport_failed(
+        self,
+        transport: Transport,  # noqa: ARG002 - it can only be this one
+        description: str,  # noqa: ARG002 - the session goes on, whatever it was
+        reason: CloseReason = "transport error",  # noqa: ARG002
+    ) -> None:
         """Be told that the new transport cannot go on."""
         self.fail()
 
@@ -337,7 +347,7 @@ class _Closed:
     def receive_packet(self, packet: Packet) -> None: ...
     def receive_error(self, error: PacketError) -> None: ...
     def transport_closed(self, transport: Transport) -> None: ...
-    def transport_failed(self, transport: Transport, description: str) -> None: ...
+    def transport_failed(self, transport: Transport, description: str, reason: CloseReason = ...) -> None: ...
     def closed(self, reason: CloseReason, description: str | None) -> None: ...
 
 

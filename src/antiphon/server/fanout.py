@@ -81,6 +81,11 @@ class Message:
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
     @property
+    def size(self) -> int:
+        """The bytes of its text and its attachments."""
+        return (0 if self.text is None else len(self.text)) + sum(map(len, self.attachments))
+
+    @property
     def packets(self) -> list[WirePacket]:
         """The Engine.IO packets."""
         packets: list[WirePacket] = [] if self.text is None else [self.text]

@@ -12,16 +12,15 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from antiphon.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from antiphon.server.socket import Socket
+from antiphon.event import Event
 
 __all__ = [
     "EAGER",
     "Ack",
+    "Context",
     "Handler",
     "HandlerFunction",
     "HandlerFunctionT",
@@ -38,21 +37,45 @@ EAGER = sys.version_info >= (3, 12)
 _NEVER = -1
 
 
+class Context(Protocol):
+    """What a handler is called for: a socket, or a namespace."""
+
+    def report(self, error: Exception, event: str) -> None:
+        """Take what a handler raised."""
+        ...
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run an async handler."""
+        ...
+
+    def started(self) -> None:
+        """Be told that an async handler is about to start."""
+        ...
+
+
+class Answerable(Protocol):
+    """Sends acknowledgements."""
+
+    def send_ack(self, ack_id: int, args: Sequence[object]) -> None:
+        """Answer an event."""
+        ...
+
+
 class Ack:
     """Answers one event of a client. It may be called once; later calls do nothing."""
 
-    __slots__ = ("_id", "_outstanding", "_socket")
+    __slots__ = ("_id", "_outstanding", "_peer")
 
-    def __init__(self, socket: Socket, ack_id: int) -> None:
-        self._socket: Socket | None = socket
+    def __init__(self, peer: Answerable, ack_id: int) -> None:
+        self._peer: Answerable | None = peer
         self._id = ack_id
         self._outstanding = 0
 
     def __call__(self, *arguments: object) -> None:
         """Send the answer."""
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            socket.send_ack(self._id, arguments)
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer.send_ack(self._id, arguments)
 
     def expect(self, handlers: Sequence[Handler]) -> None:
         """Wait for the return values of these handlers, unless one of them answers by itself."""
@@ -161,7 +184,7 @@ class Handler:
             arguments.insert(self._ack_index, ack if ack is not None else _no_ack)
         return arguments
 
-    def _invoke(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
+    def _invoke(self, context: Context, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
             if self.takes_ack or not self.needs <= len(arguments) <= self.accepts:
                 arguments = self._fit(arguments, ack)
@@ -169,35 +192,35 @@ class Handler:
             if ack is not None:
                 ack.returned(result)
         except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
-            socket.report(error, event)
+            context.report(error, event)
 
-    def _invoke_async(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
+    def _invoke_async(self, context: Context, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
             coroutine = cast("Coroutine[Any, Any, object]", self.function(*self._fit(arguments, ack)))
         except Exception as error:  # noqa: BLE001
-            socket.report(error, event)
+            context.report(error, event)
             return
-        socket.start(self._finish(socket, event, coroutine, ack))
+        context.start(self._finish(context, event, coroutine, ack))
 
     async def _finish(
-        self, socket: Socket, event: str, coroutine: Coroutine[Any, Any, object], ack: Ack | None
+        self, context: Context, event: str, coroutine: Coroutine[Any, Any, object], ack: Ack | None
     ) -> None:
         if not EAGER:
-            socket.started()
+            context.started()
         try:
             result = await coroutine
             if ack is not None:
                 ack.returned(result)
         except Exception as error:  # noqa: BLE001
-            socket.report(error, event)
+            context.report(error, event)
 
-    def _invoke_in_thread(self, socket: Socket, event: str, arguments: list[object], ack: Ack | None) -> None:
+    def _invoke_in_thread(self, context: Context, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
             arguments = self._fit(arguments, ack)
         except TypeError as error:
-            socket.report(error, event)
+            context.report(error, event)
             return
-        socket.start(self._finish(socket, event, asyncio.to_thread(self.function, *arguments), ack))
+        context.start(self._finish(context, event, asyncio.to_thread(self.function, *arguments), ack))
 
 
 class Handlers:
@@ -213,6 +236,20 @@ class Handlers:
     def add(self, event: str, handler: Handler) -> None:
         """Register a handler."""
         self._by_event[event] = [*self._by_event.get(event, ()), handler]
+
+    def update(self, other: Handlers) -> None:
+        """Register what another one has."""
+        for event, handlers in other._by_event.items():
+            self._by_event[event] = [*self._by_event.get(event, ()), *handlers]
+
+    @property
+    def events(self) -> list[str]:
+        """The events that have a handler."""
+        return list(self._by_event)
+
+    def functions(self, event: str) -> list[HandlerFunction]:
+        """Return the functions that handle an event."""
+        return [handler.function for handler in self._by_event.get(event, ())]
 
     def remove(self, event: str | None = None, function: HandlerFunction | None = None) -> None:
         """Drop one function of an event, all functions of an event, or everything."""
@@ -241,16 +278,19 @@ def answer_of(result: object) -> tuple[object, ...]:
     return () if result is None else (result,)
 
 
-def check_listened_name(event: object, decorator: str) -> None:
-    """Check the name of an event before a decorator is made of it.
+def check_listened_name(event: object, decorator: str) -> str:
+    """Check the name of an event before a decorator is made of it, and return it.
 
     Raises:
         ConfigurationError: it is missing, as in a decorator without parentheses, or not a string.
     """
+    if isinstance(event, Event):
+        return event.name
     if callable(event):
         raise ConfigurationError(f'the name of the event is missing: @{decorator}("name")')
     if not isinstance(event, str):
         raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
+    return event
 
 
 def _no_ack(*_arguments: object) -> None:

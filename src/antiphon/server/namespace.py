@@ -5,48 +5,65 @@ Source: JavaScript, ``Namespace`` of ``socket.io``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, overload
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.rooms import Rooms
-from antiphon.errors import ConfigurationError
-from antiphon.server.broadcast import BroadcastOperator
+from antiphon.cluster.selection import BroadcastOptions
+from antiphon.errors import AckTimeout, ConfigurationError
+from antiphon.server.adapter import Adapter
+from antiphon.server.admission import Admission
+from antiphon.server.broadcast import Broadcasting, collect_acks, wait_for_acks
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
-from antiphon.server.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers, check_listened_name
+from antiphon.server.handlers import Ack
+from antiphon.server.registry import CONNECTION_EVENTS, Registering, Registry
 from antiphon.server.socket import Socket
+from antiphon.socketio.broadcast_acks import AcksCallback, Responses
 from antiphon.socketio.json_parser import JSONParser
-from antiphon.socketio.packet import Packet, PacketType
-from antiphon.types import Room, SocketId
+from antiphon.socketio.packet import Packet, PacketType, check_event_name
+from antiphon.types import AckFunction, SocketId
 
 if TYPE_CHECKING:
     from antiphon.server.server import Server
 
 __all__ = ["Namespace"]
 
-_CONNECTION_EVENTS = ("connect", "connection")
+logger = logging.getLogger("antiphon.server")
+
+_EVERYONE = BroadcastOptions()
 
 
-class Namespace:
+class Namespace(Registering, Broadcasting):
     """A namespace. It is made by :meth:`Server.of`.
+
+    A subclass may have its handlers as methods: ``on_connection(self, socket)``, ``on_message(self, socket, text)``;
+    see :func:`antiphon.on` for events whose names are not those of methods. Give the class to :meth:`Server.of`.
 
     Attributes:
         name: with its slash.
         server: the server.
-        sockets: the connected sockets, by id.
-        rooms: who is in which room.
-        handlers: the handlers of events that every socket of the namespace shares.
+        sockets: the connected sockets of this server, by id.
+        waiting: the clients that ask to join, and are not decided about.
+        pids: the connected sockets that can be recovered, by the secret of their client.
+        adapter: knows who is in which room, and carries broadcasts.
         event_prefix: what a plain event starts with on the wire.
         ack_prefix: what a plain acknowledgement starts with on the wire, before its id.
+        find_handlers: returns the handlers of an event that every socket shares.
+        outgoing_listeners: how many sockets listen to what is emitted.
     """
 
     def __init__(self, server: Server, name: str) -> None:
         self.name = name
         self.server = server
         self.sockets: dict[SocketId, Socket] = {}
-        self.rooms = Rooms()
-        self.handlers = Handlers()
-        self._connection_handlers = Handlers()
+        self.waiting: set[Admission] = set()
+        self.pids: dict[str, Socket] = {}
+        self.outgoing_listeners = 0
+        self._registry = Registry()
+        self.find_handlers = self._registry.events.get
         self._ack_ids = 0
         self._tail = b"" if name == "/" else name.encode() + b","
         self.event_prefix = b"42" + self._tail
@@ -56,104 +73,201 @@ class Namespace:
         self.encode_plain: Callable[[object], bytes | None] = (
             _no_plain if self._json is None else self._json.dumps_plain
         )
+        self._keeps_packets = False
+        self.encode_plain_event: Callable[[object], bytes | None] = self.encode_plain
+        self.adapter = self._make_adapter()
+        self._registry.add_methods(self, Namespace)
 
     def __repr__(self) -> str:
-        return f"<Namespace {self.name}, {len(self.sockets)} sockets>"
+        return f"<{type(self).__name__} {self.name}, {len(self.sockets)} sockets>"
 
-    # Listening
+    # Its adapter
 
-    @overload
-    def on(self, event: str, *, thread: bool = False) -> Callable[[HandlerFunctionT], HandlerFunctionT]: ...
-    @overload
-    def on(self, event: str, handler: HandlerFunctionT, *, thread: bool = False) -> HandlerFunctionT: ...
-    def on(self, event: str, handler: HandlerFunctionT | None = None, *, thread: bool = False) -> object:
-        """Register a handler of ``connection`` (or ``connect``): it gets each socket that has joined.
+    def _make_adapter(self) -> Adapter:
+        adapter = self.server.make_adapter(self)
+        self._keeps_packets = adapter.recovery_offset is not None
+        self._choose_path()
+        return adapter
+
+    def _choose_path(self) -> None:
+        """Let events to one socket take the short way if nobody wants to see or to keep them."""
+        plain = not self._keeps_packets and not self.outgoing_listeners
+        self.encode_plain_event = self.encode_plain if plain else _no_plain
+
+    @property
+    def keeps_packets(self) -> bool:
+        """Whether the adapter keeps what is emitted, for clients that miss it."""
+        return self._keeps_packets
+
+    def count_outgoing_listener(self, change: int) -> None:
+        """Be told that a socket begins (1) or ends (-1) to listen to what is emitted."""
+        self.outgoing_listeners += change
+        self._choose_path()
+
+    def begin(self) -> None:
+        """Begin: the event loop runs now."""
+        self._settle(self.adapter.init(), "init")
+
+    def replace_adapter(self) -> None:
+        """Make a new adapter, and give it the rooms of the old one."""
+        old = self.adapter
+        self.adapter = self._make_adapter()
+        for sid, rooms in old.sids.items():
+            self.adapter.add_all(sid, rooms)
+        if self.server.is_running:
+            self._settle(old.close(), "close")
+            self.begin()
+
+    def end(self) -> None:
+        """End: nobody can join any more."""
+        self._settle(self.adapter.close(), "close")
+
+    def _settle(self, result: Awaitable[None] | None, what: str) -> None:
+        if result is None:
+            return
+
+        async def wait(result: Awaitable[None]) -> None:
+            try:
+                await result
+            except Exception:
+                logger.exception("%s() of the adapter of %s failed", what, self.name)
+
+        self.server.start(wait(result))
+
+    @property
+    def rooms(self) -> Rooms:
+        """The sockets of this server in each room."""
+        return self.adapter.rooms
+
+    # What is registered
+
+    @property
+    def registry(self) -> Registry:
+        """What has been registered."""
+        return self._registry
+
+    def adopt(self, registry: Registry) -> None:
+        """Begin with what is registered elsewhere."""
+        self._registry.update(registry)
+
+    def _warn_of_server_side_event(self, event: str) -> None:
+        if type(self.adapter).server_side_emit is Adapter.server_side_emit:
+            logger.warning(
+                'a handler of "%s" at %s itself gets what other servers emit, and no adapter connects this one to any; '
+                'for what clients emit use io.event("%s"), or socket.on("%s")',
+                event, self.name, event, event,
+            )  # fmt: skip
+
+    # Other servers
+
+    def server_side_emit(self, event: str, *args: object, ack: AckFunction | None = None) -> None:
+        """Emit an event to the other servers of the cluster, where handlers of :meth:`on` get it.
 
         Args:
             event: its name.
-            handler: the function; None to decorate one.
-            thread: run a plain function in a worker thread, because it blocks.
+            args: any number of values.
+            ack: called with an error (or None) and what each server has answered.
 
         Raises:
-            ConfigurationError: it is an event of the clients, or the handler cannot be one.
+            ReservedEventError: the server itself emits events of this name.
         """
-        return self._register(event, handler, thread=thread, once=False)
+        packet = (self._check_server_side(event), *args)
+        callback: AcksCallback | None = None
+        if ack is not None:
+            function = ack
 
-    @overload
-    def once(self, event: str, *, thread: bool = False) -> Callable[[HandlerFunctionT], HandlerFunctionT]: ...
-    @overload
-    def once(self, event: str, handler: HandlerFunctionT, *, thread: bool = False) -> HandlerFunctionT: ...
-    def once(self, event: str, handler: HandlerFunctionT | None = None, *, thread: bool = False) -> object:
-        """Register a handler that is called once at most; otherwise as :meth:`on`."""
-        return self._register(event, handler, thread=thread, once=True)
+            def callback(error: AckTimeout | None, answers: Responses[object]) -> None:
+                self.call_ack(function, event, (error, answers))
 
-    def _register(self, event: str, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
-        check_listened_name(event, "io.on")
-        if event not in _CONNECTION_EVENTS:
-            raise ConfigurationError(
-                f'a namespace has the event "connection"; for "{event}" of every client use io.event("{event}"), '
-                f'for that of one client socket.on("{event}")'
-            )
+        self.server.call(self._emit_server_side, packet, callback)
 
-        def register(function: HandlerFunctionT) -> HandlerFunctionT:
-            self._connection_handlers.add(event, Handler(function, lead=1, thread=thread, once=once))
-            return function
+    async def server_side_emit_with_ack(self, event: str, *args: object) -> Responses[object]:
+        """Emit an event to the other servers of the cluster, and wait for what each answers.
 
-        return register if handler is None else register(handler)
-
-    def off(self, event: str | None = None, handler: HandlerFunction | None = None) -> None:
-        """Drop one handler of an event, all handlers of an event, or all handlers."""
-        self._connection_handlers.remove(event, handler)
-        self.handlers.remove(event, handler)
-
-    @overload
-    def event(self, name: str, *, thread: bool = False) -> Callable[[HandlerFunctionT], HandlerFunctionT]: ...
-    @overload
-    def event(self, name: HandlerFunctionT) -> HandlerFunctionT: ...
-    def event(self, name: str | HandlerFunctionT, *, thread: bool = False) -> object:
-        """Decorate the handler of an event for every socket of the namespace; it gets the socket first.
-
-        It costs no memory per connection. Without parentheses the event has the name of the function.
+        Returns:
+            The answers: none if there is no other server.
 
         Raises:
-            ConfigurationError: the handler cannot be one.
+            AckTimeout: not every server answered in time; it has the ``responses`` of those who did.
+            ReservedEventError: the server itself emits events of this name.
         """
-        if not isinstance(name, str):
-            return self._register_event(getattr(name, "__name__", ""), name, thread=thread)
+        packet = (self._check_server_side(event), *args)
+        return await wait_for_acks(lambda finish: self._emit_server_side(packet, finish))
 
-        def register(function: HandlerFunctionT) -> HandlerFunctionT:
-            return self._register_event(name, function, thread=thread)
+    def _emit_server_side(self, packet: Sequence[object], callback: AcksCallback | None) -> None:
+        acks = None
+        if callback is not None:
+            acks = collect_acks(self.server.options.ack_timeout, callback)
+            # To the adapter each server is a client here, and it tells of all of them at once.
+            acks.expect_servers(1)
+        self.adapter.server_side_emit(packet, acks)
 
-        return register
+    @staticmethod
+    def _check_server_side(event: str) -> str:
+        name = check_event_name(event)
+        if name in (*CONNECTION_EVENTS, "new_namespace"):
+            raise ConfigurationError(f'"{name}" is an event of the server itself')
+        return name
 
-    def _register_event(self, name: str, function: HandlerFunctionT, *, thread: bool) -> HandlerFunctionT:
-        handlers = self._connection_handlers if name in _CONNECTION_EVENTS else self.handlers
-        handlers.add(name, Handler(function, lead=1, thread=thread))
-        return function
+    def on_server_side_emit(self, event: Sequence[object], ack: Callable[..., object] | None = None) -> None:
+        """Start the handlers of what another server has emitted; adapters call it.
 
-    # Emitting
+        Args:
+            event: its name and arguments.
+            ack: sends the answer, if one is wanted.
+        """
+        name = str(event[0])
+        handlers = self._registry.server_side.get(name) or []
+        answer = None
+        if ack is not None and handlers:
+            answer = Ack(_Reply(ack), 0)
+            answer.expect(handlers)
+        for handler in handlers:
+            if handler.once:
+                self._registry.server_side.discard(name, handler)
+            handler.invoke(self, name, list(event[1:]), answer)
 
-    def to(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
-        """Select everyone in these rooms."""
-        return BroadcastOperator(self).to(*rooms)
+    def announce(self, namespace: Namespace) -> None:
+        """Tell the handlers of ``new_namespace``."""
+        for handler in self._registry.server_side.get("new_namespace") or ():
+            if handler.once:
+                self._registry.server_side.discard("new_namespace", handler)
+            handler.invoke(self, "new_namespace", [namespace], None)
 
-    def in_(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
-        """Do the same as :meth:`to`."""
-        return BroadcastOperator(self).to(*rooms)
+    # As the context of handlers
 
-    def except_(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
-        """Select everyone but those in these rooms."""
-        return BroadcastOperator(self).except_(*rooms)
+    def report(self, error: Exception, event: str) -> None:
+        """Log what a handler of the namespace itself raised, and tell the user's hook."""
+        self.server.report(error, event, None)
 
-    def emit(self, event: str, *args: object) -> Awaitable[None]:
-        """Emit an event to everyone in the namespace; returns and raises as :meth:`BroadcastOperator.emit`."""
-        return BroadcastOperator(self).emit(event, *args)
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run an async handler."""
+        self.server.start(coroutine)
 
-    def send(self, *args: object) -> Awaitable[None]:
-        """Emit a ``message`` event to everyone in the namespace."""
-        return self.emit("message", *args)
+    def started(self) -> None:
+        """Be told that an async handler is about to start: nothing waits for it here."""
 
-    # For the floors and siblings around
+    def call_ack(
+        self, function: AckFunction, event: str, arguments: Sequence[object], socket: Socket | None = None
+    ) -> None:
+        """Call a function of the user with an acknowledgement; it may be async."""
+        try:
+            result = function(*arguments)
+            if inspect.isawaitable(result):
+                self.server.start(self._finish_ack(result, event, socket))
+        except Exception as failure:  # noqa: BLE001 - it goes to the user's hook, never up the reader
+            self.server.report(failure, f"acknowledgement of {event}", socket)
+
+    async def _finish_ack(self, result: Awaitable[object], event: str, socket: Socket | None) -> None:
+        try:
+            await result
+        except Exception as failure:  # noqa: BLE001
+            self.server.report(failure, f"acknowledgement of {event}", socket)
+
+    # Encoding
+
+    def _selection(self) -> tuple[Namespace, BroadcastOptions]:
+        return self, _EVERYONE
 
     def next_ack_id(self) -> int:
         """Return an acknowledgement id that is not in use."""
@@ -161,47 +275,79 @@ class Namespace:
         self._ack_ids += 1
         return ack_id
 
-    def encode_event(self, data: list[object], ack_id: int | None) -> Message:
+    def encode_event(self, data: Sequence[object], ack_id: int | None, *, compress: bool = True) -> Message:
         """Encode an event, name first."""
-        return self._encode(PacketType.EVENT, data, ack_id)
+        return self._encode(PacketType.EVENT, data, ack_id, compress=compress)
 
-    def encode_event_in_thread(self, data: list[object]) -> Message:
-        """Encode an event in another thread than that of the event loop."""
+    def check_encodable(self, data: Sequence[object]) -> None:
+        """Encode an event in another thread than that of the event loop, to see whether that is possible.
+
+        Raises:
+            EncodeError: it is not.
+        """
         parser = self.server.parser
         if isinstance(parser, JSONParser):
             parser = parser.copy()
-        encoded = parser.encode(Packet(PacketType.EVENT, self.name, data))
-        return Message(None if encoded.text is None else b"4" + encoded.text, encoded.attachments)
+        parser.encode(Packet(PacketType.EVENT, self.name, list(data)))
 
-    def encode_ack(self, data: list[object], ack_id: int) -> Message:
+    def encode_ack(self, data: Sequence[object], ack_id: int) -> Message:
         """Encode an acknowledgement."""
-        return self._encode(PacketType.ACK, data, ack_id)
+        return self._encode(PacketType.ACK, data, ack_id, compress=True)
 
-    def _encode(self, kind: PacketType, data: list[object], ack_id: int | None) -> Message:
+    def _encode(self, kind: PacketType, data: Sequence[object], ack_id: int | None, *, compress: bool) -> Message:
         if self._json is not None:
             tail = self._tail if ack_id is None else b"%s%d" % (self._tail, ack_id)
             encoded = self._json.encode_data(b"4", kind, tail, data)
-            return Message(encoded.text, encoded.attachments)
-        encoded = self.server.parser.encode(Packet(kind, self.name, data, ack_id))
-        return Message(None if encoded.text is None else b"4" + encoded.text, encoded.attachments)
+            return Message(encoded.text, encoded.attachments, compress=compress)
+        encoded = self.server.parser.encode(Packet(kind, self.name, list(data), ack_id))
+        text = None if encoded.text is None else b"4" + encoded.text
+        return Message(text, encoded.attachments, compress=compress)
+
+    # Who comes and goes
 
     def admit(self, connection: Connection, auth: Mapping[str, object]) -> None:
-        """Make the socket of a client that asks to join."""
-        socket = Socket(self, connection, auth)
+        """Let a client in that asks to join, unless a middleware refuses it."""
+        if self._registry.middlewares or self._keeps_packets:
+            Admission(self, connection, auth).begin()
+        else:
+            self.join(Socket(self, connection, auth))
+
+    def join(self, socket: Socket) -> None:
+        """Take a socket in, and tell its client and the handlers."""
         self.sockets[socket.id] = socket
+        if socket.pid is not None:
+            self.pids[socket.pid] = socket
         socket.on_connect()
-        for event in _CONNECTION_EVENTS:
-            for handler in self._connection_handlers.get(event) or ():
+        for event in CONNECTION_EVENTS:
+            for handler in self._registry.connection.get(event) or ():
                 if handler.once:
-                    self._connection_handlers.discard(event, handler)
+                    self._registry.connection.discard(event, handler)
                 handler.invoke(socket, event, [socket], None)
 
     def forget(self, socket: Socket) -> None:
-        """Drop a socket that has ended."""
-        self.rooms.leave_all(socket.id)
-        self.sockets.pop(socket.id, None)
+        """Drop a socket that has ended, or was not let in."""
+        self.adapter.del_all(socket.id)
+        if self.sockets.get(socket.id) is socket:
+            del self.sockets[socket.id]
+        if socket.pid is not None and self.pids.get(socket.pid) is socket:
+            del self.pids[socket.pid]
+        if not self.sockets and not self.waiting:
+            self.server.emptied(self)
+
+
+class _Reply:
+    """Lets a function take what would go to a client as an acknowledgement."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    def send_ack(self, ack_id: int, args: Sequence[object]) -> None:  # noqa: ARG002 - there is only one
+        """Hand the answer over."""
+        self._function(*args)
 
 
 def _no_plain(_data: object) -> bytes | None:
-    """Stand in for the short way where the parser has none."""
+    """Stand in for the short way where there is none."""
     return None

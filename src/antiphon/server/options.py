@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
 from antiphon.errors import ConfigurationError
 from antiphon.server.cookie import Cookie, CookieOption, build_cookie
@@ -18,7 +18,18 @@ from antiphon.socketio.json_parser import DEFAULT_MAX_ATTACHMENTS, JSONParser
 from antiphon.socketio.parser import Parser
 from antiphon.types import TransportName
 
-__all__ = ["AllowRequest", "GenerateId", "HTTPCompression", "Options", "OptionsDict", "PerMessageDeflate"]
+if TYPE_CHECKING:
+    from antiphon.server.adapter import AdapterFactory
+
+__all__ = [
+    "AllowRequest",
+    "ConnectionStateRecovery",
+    "GenerateId",
+    "HTTPCompression",
+    "Options",
+    "OptionsDict",
+    "PerMessageDeflate",
+]
 
 AllowRequest: TypeAlias = Callable[[Request], "bool | Awaitable[bool]"]
 """Decides whether a request may open a session; raise ConnectionRefused to give a reason."""
@@ -36,6 +47,18 @@ def check_number(name: str, value: object, lowest: int, highest: int | None = No
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest or (highest and value > highest):
         limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
         raise ConfigurationError(f"{name} must be a whole number {limits}, not {value!r}")
+
+
+def check_seconds(name: str, value: object, highest: float) -> None:
+    """Check that an option is a number of seconds that makes sense.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}")
+    if value > highest:
+        raise ConfigurationError(f"{name} is in seconds: {value!r} would be {value / 3600:.0f} hours")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +113,33 @@ class PerMessageDeflate:
             check_number("client_max_window_bits", self.client_max_window_bits, 8, 15)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionStateRecovery:
+    """How clients that were cut off come back to their session.
+
+    What each namespace keeps for them is bounded: ``max_buffer_size`` bytes of packets and ``max_sessions`` sessions.
+    When there is more, the oldest goes, and whoever would have needed it is told that it was not recovered.
+
+    Args:
+        max_disconnection_duration: seconds that a client may be away.
+        skip_middlewares: a client that is recovered does not pass the middlewares of the namespace again.
+        max_buffer_size: bytes that the packets kept for those who miss them may have, in each namespace.
+        max_sessions: sessions that are kept, in each namespace.
+    """
+
+    max_disconnection_duration: float = 120.0
+    skip_middlewares: bool = True
+    max_buffer_size: int = 16_000_000
+    max_sessions: int = 100_000
+
+    def __post_init__(self) -> None:
+        check_seconds("max_disconnection_duration", self.max_disconnection_duration, 86_400)
+        check_number("max_buffer_size", self.max_buffer_size, 1)
+        check_number("max_sessions", self.max_sessions, 1)
+        if not isinstance(self.skip_middlewares, bool):
+            raise ConfigurationError(f"skip_middlewares must be True or False, not {self.skip_middlewares!r}")
+
+
 class OptionsDict(TypedDict, total=False):
     """The options as keyword arguments; :class:`Options` says what each means."""
 
@@ -102,6 +152,7 @@ class OptionsDict(TypedDict, total=False):
     ping_timeout: float
     upgrade_timeout: float
     connect_timeout: float
+    ack_timeout: float
     max_http_buffer_size: int
     max_send_buffer_size: int
     max_attachments: int
@@ -113,6 +164,9 @@ class OptionsDict(TypedDict, total=False):
     generate_id: GenerateId | None
     initial_packet: str | bytes | None
     parser: Parser | None
+    adapter: AdapterFactory | None
+    connection_state_recovery: bool | ConnectionStateRecovery
+    cleanup_empty_child_namespaces: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +183,7 @@ class Options:
         ping_timeout: seconds that a client has to answer a ping.
         upgrade_timeout: seconds that a client has to finish an upgrade.
         connect_timeout: seconds that a client has to join a namespace.
+        ack_timeout: seconds that a broadcast waits for acknowledgements, if ``timeout()`` does not say otherwise.
         max_http_buffer_size: bytes that one message (WebSocket) or one request body (polling) may have.
         max_send_buffer_size: bytes that may wait for a client that does not read; beyond it the client is dropped.
         max_attachments: binary attachments that one received packet may have.
@@ -140,6 +195,9 @@ class Options:
         generate_id: makes session identifiers.
         initial_packet: a message that is sent along with the handshake.
         parser: another parser; clients must use the same.
+        adapter: makes the adapter of each namespace; a subclass of :class:`Adapter`.
+        connection_state_recovery: let clients that were cut off come back to their session; True for the defaults.
+        cleanup_empty_child_namespaces: drop a namespace that a pattern has made once nobody is in it.
 
     Raises:
         ConfigurationError: an option is unknown, or its value makes no sense.
@@ -154,6 +212,7 @@ class Options:
     ping_timeout: float = 20.0
     upgrade_timeout: float = 10.0
     connect_timeout: float = 45.0
+    ack_timeout: float = 10.0
     max_http_buffer_size: int = 1_000_000
     max_send_buffer_size: int = 16_000_000
     max_attachments: int = DEFAULT_MAX_ATTACHMENTS
@@ -165,6 +224,9 @@ class Options:
     generate_id: GenerateId | None = None
     initial_packet: str | bytes | None = None
     parser: Parser | None = None
+    adapter: AdapterFactory | None = None
+    connection_state_recovery: bool | ConnectionStateRecovery = False
+    cleanup_empty_child_namespaces: bool = False
 
     prefix: str = field(init=False)
     """What a request path starts with."""
@@ -172,6 +234,7 @@ class Options:
     session_cookie: Cookie | None = field(init=False)
     compression: HTTPCompression | None = field(init=False)
     deflate: PerMessageDeflate | None = field(init=False)
+    recovery: ConnectionStateRecovery | None = field(init=False)
     wire_parser: Parser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -183,21 +246,18 @@ class Options:
         self._set("session_cookie", build_cookie(self.cookie))
         self._set("compression", _enabled(self.http_compression, HTTPCompression))
         self._set("deflate", _enabled(self.per_message_deflate, PerMessageDeflate))
+        self._set("recovery", _enabled(self.connection_state_recovery, ConnectionStateRecovery))
         self._set("wire_parser", self.parser or JSONParser(max_attachments=self.max_attachments))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     def _check(self) -> None:
-        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}")
-            if value > 3600:
-                raise ConfigurationError(f"{name} is in seconds: {value!r} would be {value / 3600:.0f} hours")
+        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout", "ack_timeout"):
+            check_seconds(name, getattr(self, name), 3600)
         for name in ("max_http_buffer_size", "max_send_buffer_size"):
             check_number(name, getattr(self, name), 1)
-        for name in ("add_trailing_slash", "allow_upgrades", "allow_eio3"):
+        for name in ("add_trailing_slash", "allow_upgrades", "allow_eio3", "cleanup_empty_child_namespaces"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False, not {getattr(self, name)!r}")
         self._check_kinds()
@@ -214,6 +274,8 @@ class Options:
         parser = self.parser
         if parser is not None and (isinstance(parser, type) or not hasattr(parser, "decoder")):
             raise ConfigurationError(f"parser must be a parser such as JSONParser(), not {parser!r}")
+        if self.adapter is not None and not callable(self.adapter):
+            raise ConfigurationError(f"adapter must be a subclass of Adapter, or a function, not {self.adapter!r}")
         for name in ("allow_request", "generate_id"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise ConfigurationError(f"{name} must be a function of the request, not {getattr(self, name)!r}")

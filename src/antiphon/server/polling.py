@@ -92,7 +92,7 @@ class Polling(Transport):
         self._unsent.clear()
         self._wake()
         self._abort_reader()
-        self.owner.transport_failed(self, "the client does not poll: max_send_buffer_size is exceeded")
+        self.owner.transport_failed(self, "the client does not poll: max_send_buffer_size is exceeded", "slow consumer")
 
     def flush(self) -> None:
         """Answer the pending poll with what there is."""

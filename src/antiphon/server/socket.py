@@ -7,74 +7,104 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple, overload
 
+from antiphon.cluster.recovery import RecoveryFailure, Session
+from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.errors import AckTimeout, SocketDisconnected
+from antiphon.event import AnyEvent, Event
 from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
-from antiphon.server.engine_socket import EngineSocket
-from antiphon.server.handlers import (
-    EAGER,
-    Ack,
-    Handler,
-    HandlerFunction,
-    HandlerFunctionT,
-    Handlers,
-    answer_of,
-    check_listened_name,
-)
 from antiphon.server.handshake import Handshake
 from antiphon.server.request import Request
-from antiphon.server.socket_emitter import AckFunction, SocketEmitter
+from antiphon.server.snapshot import snapshot
+from antiphon.server.socket_emitter import SocketEmitter
+from antiphon.server.socket_events import SocketEvents
 from antiphon.socketio.acks import PendingAcks
-from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name, event_name
-from antiphon.types import DisconnectReason, Room, SocketId
+from antiphon.socketio.broadcast_acks import BroadcastAcks
+from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name
+from antiphon.types import AckFunction, DisconnectReason, Room, SocketId
 
 if TYPE_CHECKING:
     from antiphon.server.namespace import Namespace
 
-__all__ = ["Socket"]
+__all__ = ["AckCallback", "Socket"]
 
-_ENDED_BY_SERVER = ("server namespace disconnect", "server shutting down", "forced server close")
+Ts = TypeVarTuple("Ts")
+R = TypeVar("R")
+
+_ENDED_BY_SERVER: Final = ("server namespace disconnect", "server shutting down", "forced server close")
 """The reasons after which nothing that the client has sent is of interest any more."""
 
+_FINAL: Final = ("server namespace disconnect", "client namespace disconnect")
+"""The reasons after which nothing is kept for the client to come back to. JavaScript:
+``RECOVERABLE_DISCONNECT_REASONS`` are all others."""
 
-class Socket:
+_PLAIN: Final = BroadcastFlags()
+
+AckCallback: TypeAlias = "Callable[[AckTimeout | SocketDisconnected | None, Sequence[Any]], None]"
+"""Gets an error (or None) and the arguments of an acknowledgement."""
+
+
+class _Recovery:
+    """What connection state recovery knows of a socket."""
+
+    __slots__ = ("failure", "pid", "recovered", "start")
+
+    def __init__(self, pid: str, start: str, *, recovered: bool) -> None:
+        self.pid = pid
+        self.start = start
+        self.recovered = recovered
+        self.failure: RecoveryFailure | None = None
+
+
+class Socket(SocketEvents):
     """A client in a namespace. It is made by the server; handlers get it.
 
     Attributes:
         id: the public identifier, also the name of the room that only this socket is in.
         nsp: the namespace.
+        conn: the Engine.IO session.
+        client: the connection, which may have a socket in other namespaces too.
         connected: False before the client was told, and after the end.
     """
 
-    __slots__ = ("_acks", "_auth", "_conn", "_connection", "_data", "_deferred", "_ending", "_handlers", "_issued",
-                 "_unstarted", "connected", "id", "nsp")  # fmt: skip
+    __slots__ = ("_acks", "_auth", "_data", "_ended", "_issued", "_recovery", "client", "conn", "id")
 
-    def __init__(self, nsp: Namespace, connection: Connection, auth: Mapping[str, object]) -> None:
-        self.nsp = nsp
-        self.connected = False
-        self._connection = connection
-        self._conn = conn = connection.conn
+    def __init__(
+        self, nsp: Namespace, client: Connection, auth: Mapping[str, object], session: Session | None = None
+    ) -> None:
+        super().__init__(nsp)
+        self.client = client
+        self.conn = conn = client.conn
+        self._auth = auth
+        self._issued = nsp.server.now()
+        self._data: dict[str, object] | None = None
+        self._acks: PendingAcks | None = None
+        self._ended = False
+        self._recovery: _Recovery | None = None
+        if session is not None:
+            self.id = session.sid
+            self._recovery = _Recovery(session.pid, session.start, recovered=True)
+            self._data = dict(session.data)
+            nsp.adapter.add_all(self.id, session.rooms)
+            return
         if conn.protocol == 3:
             # What Socket.IO 2 clients compute by themselves; later ones get an id that does not betray the session.
             self.id = SocketId(conn.id if nsp.name == "/" else f"{nsp.name}#{conn.id}")
         else:
             self.id = SocketId(secrets.token_urlsafe(15))
-        self._auth = auth
-        self._issued = nsp.server.now()
-        self._data: dict[str, object] | None = None
-        self._handlers: Handlers | None = None
-        self._acks: PendingAcks | None = None
-        self._ending = False
-        self._unstarted = 0
-        self._deferred: deque[tuple[list[object], int | None]] | None = None
+        start = nsp.adapter.recovery_offset
+        if start is not None:
+            self._recovery = _Recovery(secrets.token_urlsafe(15), start, recovered=False)
 
     def __repr__(self) -> str:
         return f"<Socket {self.id} in {self.nsp.name}{'' if self.connected else ', disconnected'}>"
+
+    def _itself(self) -> Socket:
+        return self
 
     # Attributes
 
@@ -84,14 +114,14 @@ class Socket:
         return not self.connected
 
     @property
-    def conn(self) -> EngineSocket:
-        """The Engine.IO session."""
-        return self._conn
+    def is_ended(self) -> bool:
+        """Whether it has been connected, or asked to be, and is not any more."""
+        return self._ended
 
     @property
     def request(self) -> Request:
         """The request that opened the session."""
-        return self._conn.request
+        return self.conn.request
 
     @property
     def data(self) -> dict[str, object]:
@@ -107,62 +137,40 @@ class Socket:
     @property
     def rooms(self) -> frozenset[Room]:
         """The rooms that the socket is in; its own id is one of them."""
-        return self.nsp.rooms.of(self.id)
+        return self.nsp.adapter.socket_rooms(self.id)
 
     @property
     def handshake(self) -> Handshake:
         """What is known from the moment the socket connected."""
-        return Handshake.build(self.request, self._conn.remote_address, self._auth, self._issued)
+        return Handshake.build(self.request, self.conn.remote_address, self._auth, self._issued)
 
-    # Listening
+    @property
+    def recovered(self) -> bool:
+        """Whether the client came back to its session: with the same id, rooms and data, and with what it missed."""
+        return self._recovery is not None and self._recovery.recovered
 
-    @overload
-    def on(self, event: str, *, thread: bool = False) -> Callable[[HandlerFunctionT], HandlerFunctionT]: ...
-    @overload
-    def on(self, event: str, handler: HandlerFunctionT, *, thread: bool = False) -> HandlerFunctionT: ...
-    def on(self, event: str, handler: HandlerFunctionT | None = None, *, thread: bool = False) -> object:
-        """Register a handler of an event, directly or as a decorator.
+    @property
+    def recovery_failure(self) -> RecoveryFailure | None:
+        """Why the client could not come back to its session; None if it did not try, or could."""
+        return None if self._recovery is None else self._recovery.failure
 
-        Besides what the client emits there are ``disconnecting(reason, description)``, while the rooms are still
-        joined, ``disconnect(reason, description)``, and ``error(exception)``.
+    @recovery_failure.setter
+    def recovery_failure(self, failure: RecoveryFailure) -> None:
+        if self._recovery is not None:
+            self._recovery.failure = failure
 
-        Args:
-            event: its name.
-            handler: gets the arguments of the event; what it returns is the acknowledgement.
-            thread: run a plain function in a worker thread, because it blocks.
-
-        Raises:
-            ConfigurationError: the handler cannot be one.
-        """
-        return self._register(event, handler, thread=thread, once=False)
-
-    @overload
-    def once(self, event: str, *, thread: bool = False) -> Callable[[HandlerFunctionT], HandlerFunctionT]: ...
-    @overload
-    def once(self, event: str, handler: HandlerFunctionT, *, thread: bool = False) -> HandlerFunctionT: ...
-    def once(self, event: str, handler: HandlerFunctionT | None = None, *, thread: bool = False) -> object:
-        """Register a handler that is called once at most; otherwise as :meth:`on`."""
-        return self._register(event, handler, thread=thread, once=True)
-
-    def _register(self, event: str, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
-        check_listened_name(event, "socket.on")
-
-        def register(function: HandlerFunctionT) -> HandlerFunctionT:
-            if self._handlers is None:
-                self._handlers = Handlers()
-            self._handlers.add(event, Handler(function, lead=0, thread=thread, once=once))
-            return function
-
-        return register if handler is None else register(handler)
-
-    def off(self, event: str | None = None, handler: HandlerFunction | None = None) -> None:
-        """Drop one handler of an event, all handlers of an event, or all handlers."""
-        if self._handlers is not None:
-            self._handlers.remove(event, handler)
+    @property
+    def pid(self) -> str | None:
+        """The secret by which the client may come back; None without connection state recovery."""
+        return None if self._recovery is None else self._recovery.pid
 
     # Emitting
 
-    def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
+    @overload
+    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts) -> Awaitable[None]: ...
+    @overload
+    def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]: ...
+    def emit(self, event: str | AnyEvent, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
         """Emit an event to this client.
 
         Args:
@@ -178,96 +186,154 @@ class Socket:
             EncodeError: the data cannot be put on the wire.
         """
         if type(event) is not str or event in RESERVED_EVENTS:
-            check_event_name(event)
-        conn = self._conn
-        if get_ident() != conn.thread:
-            self._emit_from_thread(event, args, ack)
-            return conn
-        if ack is None:
+            event = check_event_name(event)
+        conn = self.conn
+        if ack is None and get_ident() == conn.thread:
             nsp = self.nsp
-            encode = nsp.encode_plain
+            encode = nsp.encode_plain_event
             text = encode([event, *args])
             if text is not None:
                 send = conn.send_text
                 send(nsp.event_prefix + text)
                 return conn
-        self._emit_now(event, args, ack)
+        callback: AckCallback | None = None
+        if ack is not None:
+            name, function = event, ack
+
+            def callback(error: Exception | None, answer: Sequence[object]) -> None:
+                if error is None:
+                    self.nsp.call_ack(function, name, answer, self)
+
+        self.send_event([event, *args], _PLAIN, callback)
         return conn
 
-    def _emit_from_thread(self, event: str, args: Sequence[object], ack: AckFunction | None) -> None:
-        call = self.nsp.server.call_from_thread
-        if ack is not None:
-            call(self._emit_now, event, args, ack)
-            return
-        # Encoded here, for the thread may go on and change the data.
-        message = self.nsp.encode_event_in_thread([event, *args])
-        call(lambda: self._conn.send_message(message))
+    def send_event(self, packet: list[object], flags: BroadcastFlags, callback: AckCallback | None) -> None:
+        """Send an event to this client, from any thread.
 
-    def _emit_now(self, event: str, args: Sequence[object], ack: AckFunction | None) -> None:
-        if ack is None:
-            self._conn.send_message(self.nsp.encode_event([event, *args], None))
+        Args:
+            packet: its name and arguments.
+            flags: how it is carried.
+            callback: is called with an error (or None) and the arguments of the acknowledgement.
+        """
+        nsp = self.nsp
+        if get_ident() != self.conn.thread:
+            # The thread may go on and change the data; and it is to know at once what cannot be encoded.
+            nsp.check_encodable(packet)
+            nsp.server.call_from_thread(self.send_now, snapshot(packet), flags, callback)
         else:
-            self.send_with_ack(event, args, lambda error, answer: None if error else ack(*answer), None)
+            self.send_now(packet, flags, callback)
+
+    def send_now(self, packet: list[object], flags: BroadcastFlags, callback: AckCallback | None) -> int | None:
+        """Do the same in the thread of the event loop; return the id of the acknowledgement that is waited for."""
+        nsp, conn = self.nsp, self.conn
+        if callback is None:
+            if nsp.keeps_packets and self.connected:
+                # So it is kept, and reaches the client when it comes back.
+                nsp.adapter.broadcast(packet, BroadcastOptions(frozenset((self.id,)), flags=flags))
+                return None
+            ack_id = None
+        else:
+            ack_id = nsp.next_ack_id()
+        message = nsp.encode_event(packet, ack_id, compress=flags.compress)
+        if callback is not None and ack_id is not None and not self._await_ack(ack_id, callback, flags.timeout):
+            return None
+        if nsp.outgoing_listeners:
+            self.notify_outgoing(packet)
+        if not flags.volatile or conn.writable:
+            conn.send_message(message)
+        return ack_id
+
+    def forget_ack(self, ack_id: int | None) -> None:
+        """Do not wait for an acknowledgement any more."""
+        if ack_id is not None and self._acks is not None:
+            self._acks.discard(ack_id)
+
+    def _await_ack(self, ack_id: int, callback: AckCallback, timeout: float | None) -> bool:
+        """Have ``callback`` called with the outcome, once; False if that was done at once."""
+        if self._ended:
+            callback(SocketDisconnected(), ())
+            return False
+        acks = self._pending_acks()
+        timer = None if timeout is None else asyncio.get_running_loop().call_later(timeout, acks.expire, ack_id)
+
+        def finish(error: AckTimeout | SocketDisconnected | None, answer: Sequence[object]) -> None:
+            if timer is not None:
+                timer.cancel()
+            callback(error, answer)
+
+        acks.add(ack_id, finish)
+        return True
+
+    def _pending_acks(self) -> PendingAcks:
+        if self._acks is None:
+            self._acks = PendingAcks()
+        return self._acks
+
+    def expect_ack(self, ack_id: int, acks: BroadcastAcks) -> None:
+        """Wait for the acknowledgement of a broadcast."""
+        sid = self.id
+
+        def finish(error: AckTimeout | SocketDisconnected | None, answer: Sequence[object]) -> None:
+            if error is None:
+                acks.answer(answer[0] if answer else None, sid)
+            else:
+                acks.leave(sid)
+
+        pending = self._pending_acks()
+        pending.add(ack_id, finish)
+        acks.on_done(lambda: pending.discard(ack_id))
 
     def send(self, *args: object) -> Awaitable[None]:
         """Emit a ``message`` event."""
         return self.emit("message", *args)
 
-    async def emit_with_ack(self, event: str, *args: object) -> object:
-        """Emit an event and wait for its acknowledgement, without a limit; see :meth:`timeout`.
+    def write(self, *args: object) -> Awaitable[None]:
+        """Emit a ``message`` event. The same as :meth:`send`."""
+        return self.emit("message", *args)
+
+    @overload
+    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts) -> R: ...
+    @overload
+    async def emit_with_ack(self, event: str, *args: object, timeout: float | None = None) -> object: ...
+    async def emit_with_ack(self, event: str | AnyEvent, *args: object, timeout: float | None = None) -> object:
+        """Emit an event and wait for its acknowledgement.
+
+        Args:
+            event: its name.
+            args: any number of values that the parser can encode.
+            timeout: seconds to wait, as with :meth:`timeout`; None for as long as the client stays.
 
         Returns:
             The first argument of the acknowledgement, None if it has none.
 
         Raises:
+            AckTimeout: it did not come in time.
             SocketDisconnected: the client left before it answered.
             ReservedEventError: the protocol keeps this name for itself.
             EncodeError: the data cannot be put on the wire.
         """
-        return await self.timeout(None).emit_with_ack(event, *args)
+        return await SocketEmitter(self, _PLAIN).emit_with_ack(check_event_name(event), *args, timeout=timeout)
 
-    def timeout(self, seconds: float | None) -> SocketEmitter:
-        """Limit how long the next emit waits for its acknowledgement."""
-        return SocketEmitter(self, seconds)
+    def timeout(self, seconds: float) -> SocketEmitter:
+        """Limit how long the next emit waits for its acknowledgement.
 
-    def send_with_ack(
-        self,
-        event: str,
-        args: Sequence[object],
-        callback: Callable[[AckTimeout | SocketDisconnected | None, Sequence[object]], object],
-        timeout: float | None,
-    ) -> int:
-        """Emit an event and have ``callback`` called with the outcome, once; return the id of the acknowledgement."""
-        ack_id = self.nsp.next_ack_id()
-        message = self.nsp.encode_event([event, *args], ack_id)
-        if self._acks is None:
-            self._acks = PendingAcks()
-        acks, loop = self._acks, asyncio.get_running_loop()
-        if not self.connected:
-            callback(SocketDisconnected(), ())
-            return ack_id
-        timer = None if timeout is None else loop.call_later(timeout, acks.expire, ack_id)
+        Raises:
+            ConfigurationError: it is not a number of seconds.
+        """
+        return SocketEmitter(self, _PLAIN).timeout(seconds)
 
-        def finish(error: AckTimeout | SocketDisconnected | None, answer: Sequence[object]) -> None:
-            if timer is not None:
-                timer.cancel()
-            try:
-                callback(error, answer)
-            except Exception as failure:  # noqa: BLE001 - the user's callback must not stop the reader
-                self.report(failure, "acknowledgement")
+    @property
+    def volatile(self) -> SocketEmitter:
+        """Drop the next event if the transport could not take it at once."""
+        return SocketEmitter(self, _PLAIN).volatile
 
-        acks.add(ack_id, finish)
-        self._conn.send_message(message)
-        return ack_id
-
-    def forget_ack(self, ack_id: int) -> None:
-        """Do not wait for an acknowledgement any more."""
-        if self._acks is not None:
-            self._acks.discard(ack_id)
+    def compress(self, compress: bool) -> SocketEmitter:
+        """Say whether the next event may be compressed, where compression is enabled."""
+        return SocketEmitter(self, _PLAIN).compress(compress)
 
     def send_ack(self, ack_id: int, args: Sequence[object]) -> None:
         """Answer an event; handlers do it by what they return."""
-        conn, nsp = self._conn, self.nsp
+        conn, nsp = self.conn, self.nsp
         if get_ident() != conn.thread:
             nsp.server.call_from_thread(self.send_ack, ack_id, args)
             return
@@ -277,9 +343,14 @@ class Socket:
             send = conn.send_text
             send(b"%s%d%s" % (nsp.ack_prefix, ack_id, text))
         else:
-            conn.send_message(nsp.encode_ack(list(args), ack_id))
+            conn.send_message(nsp.encode_ack(args, ack_id))
 
     # Broadcasting
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """Everyone in the namespace but this socket."""
+        return BroadcastOperator(self.nsp, except_=frozenset((self.id,)))
 
     def to(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
         """Select everyone in these rooms but this socket."""
@@ -294,30 +365,30 @@ class Socket:
         return self.broadcast.except_(*rooms)
 
     @property
-    def broadcast(self) -> BroadcastOperator:
-        """Everyone in the namespace but this socket."""
-        return BroadcastOperator(self.nsp, except_=frozenset((self.id,)))
+    def local(self) -> BroadcastOperator:
+        """Everyone on this server but this socket."""
+        return self.broadcast.local
 
     # Rooms
 
     def join(self, *rooms: Room | Iterable[Room]) -> None:
-        """Join a room, or several; nothing happens after the end."""
+        """Join a room, or several; nothing happens after the end. Middlewares may do it before the beginning."""
         names = list(flatten(rooms))
-        if get_ident() != self._conn.thread:
+        if get_ident() != self.conn.thread:
             self.nsp.server.call_from_thread(self.join, names)
-        elif self.connected:
-            self.nsp.rooms.join(self.id, names)
+        elif not self._ended:
+            self.nsp.adapter.add_all(self.id, names)
 
     def leave(self, *rooms: Room | Iterable[Room]) -> None:
         """Leave a room, or several."""
         names = list(flatten(rooms))
-        if get_ident() != self._conn.thread:
+        if get_ident() != self.conn.thread:
             self.nsp.server.call_from_thread(self.leave, names)
             return
         for room in names:
-            self.nsp.rooms.leave(self.id, room)
+            self.nsp.adapter.del_(self.id, room)
 
-    # What arrives
+    # Beginning and end
 
     def on_packet(self, packet: Packet) -> None:
         """Take a packet of this namespace."""
@@ -331,138 +402,48 @@ class Socket:
         else:
             self.on_close("client namespace disconnect")
 
-    def on_event(self, data: list[object], ack_id: int | None) -> None:
-        """Start the handlers of an event: those of the namespace first, then those of the socket.
-
-        Args:
-            data: the name and the arguments; the list is ours to change.
-            ack_id: set if the client asked for an acknowledgement.
-        """
-        if self._unstarted or self._deferred:
-            self._defer(data, ack_id)
-            return
-        name = data[0]
-        if type(name) is not str:
-            name = event_name(name)
-        find = self.nsp.handlers.get
-        shared = find(name)
-        own = None if self._handlers is None else self._handlers.get(name)
-        if own is None:
-            if shared is None:
-                return
-            handler = shared[0]
-            if handler.is_plain and len(shared) == 1 and handler.needs <= len(data) <= handler.accepts:
-                data[0] = self
-                self._call(handler, name, data, ack_id)
-                return
-        elif shared is None:
-            handler = own[0]
-            if handler.is_plain and len(own) == 1 and handler.needs < len(data) <= handler.accepts + 1:
-                del data[0]
-                self._call(handler, name, data, ack_id)
-                return
-        self._invoke_all(name, shared or [], own or [], data, ack_id)
-
-    def _call(self, handler: Handler, name: str, arguments: list[object], ack_id: int | None) -> None:
-        """Call a plain handler, the only one of its event: what nearly all events come to."""
-        try:
-            function = handler.function
-            result = function(*arguments)
-            if ack_id is not None:
-                self.send_ack(ack_id, answer_of(result))
-        except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
-            self.report(error, name)
-
-    def _invoke_all(
-        self, name: str, shared: list[Handler], own: list[Handler], data: list[object], ack_id: int | None
-    ) -> None:
-        ack = None
-        if ack_id is not None:
-            ack = Ack(self, ack_id)
-            ack.expect([*shared, *own])
-        for handler in shared:
-            if handler.once:
-                self.nsp.handlers.discard(name, handler)
-            handler.invoke(self, name, [self, *data[1:]], ack)
-        for handler in own:
-            if handler.once and self._handlers is not None:
-                self._handlers.discard(name, handler)
-            handler.invoke(self, name, data[1:], ack)
-
-    def fire(self, event: str, *args: object) -> None:
-        """Call the handlers of an event that the server itself emits."""
-        shared = self.nsp.handlers.get(event)
-        own = None if self._handlers is None else self._handlers.get(event)
-        self._invoke_all(event, shared or [], own or [], [event, *args], None)
-
-    def on_error(self, error: Exception) -> None:
-        """Tell the ``error`` handlers."""
-        self.fire("error", error)
-
-    def report(self, error: Exception, event: str) -> None:
-        """Log what a handler raised, and tell the user's hook. The connection goes on."""
-        self.nsp.server.report(error, event, self)
-
-    # Tasks. Before Python 3.12 a task starts in the next turn of the loop: events that come in between have to wait, or
-    # their handlers would start before those of earlier events.
-
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run an async handler."""
-        if not EAGER:
-            self._unstarted += 1
-        self.nsp.server.start(coroutine)
-
-    def started(self) -> None:
-        """Be told that an async handler is about to start."""
-        self._unstarted -= 1
-        if self._deferred:
-            asyncio.get_running_loop().call_soon(self._resume)
-
-    def _defer(self, data: list[object], ack_id: int | None) -> None:
-        if self._deferred is None:
-            self._deferred = deque()
-        self._deferred.append((data, ack_id))
-
-    def _resume(self) -> None:
-        waiting = self._deferred
-        while waiting and not self._unstarted and self.connected:
-            self._deferred = None
-            self.on_event(*waiting.popleft())
-            self._deferred = waiting
-        if waiting and not self.connected:
-            waiting.clear()
-
-    def _start_deferred(self) -> None:
-        """Start the handlers of what the client sent before it left."""
-        waiting, self._deferred = self._deferred, None
-        while waiting and self.connected:
-            self._unstarted = 0
-            self.on_event(*waiting.popleft())
-
-    # Beginning and end
-
     def on_connect(self) -> None:
         """Tell the client that it is connected."""
         self.connected = True
-        self.nsp.rooms.join(self.id, (self.id,))
-        data = None if self._conn.protocol == 3 else {"sid": self.id}
-        self._connection.send(Packet(PacketType.CONNECT, self.nsp.name, data))
-        self._connection.joined(self)
+        self.nsp.adapter.add_all(self.id, (self.id,))
+        data: dict[str, str] | None = None
+        if self.conn.protocol != 3:
+            data = {"sid": self.id}
+            if self._recovery is not None:
+                data["pid"] = self._recovery.pid
+        self.client.send(Packet(PacketType.CONNECT, self.nsp.name, data))
+        self.client.joined(self)
 
     def on_close(self, reason: DisconnectReason, description: str | None = None) -> None:
         """End the socket: tell the handlers, leave the rooms."""
         if self._deferred and reason not in _ENDED_BY_SERVER:
             self._start_deferred()
-        if not self.connected or self._ending:
+        if not self.connected or self._ended:
             return
-        self._ending = True
+        self._ended = True
         self.fire("disconnecting", reason, description)
-        self.nsp.forget(self)
-        self._connection.left(self)
+        recovery = self._recovery
+        if recovery is not None and reason not in _FINAL:
+            self.nsp.adapter.persist_session(
+                Session(self.id, recovery.pid, self.rooms, {} if self._data is None else self._data, recovery.start)
+            )
+        self._leave()
+        self.client.left(self)
         self.connected = False
         if self._acks is not None:
             self._acks.disconnect()
         self.fire("disconnect", reason, description)
+
+    def abandon(self) -> None:
+        """End a socket that was not let in; nobody is told."""
+        if not self._ended:
+            self._ended = True
+            self._leave()
+
+    def _leave(self) -> None:
+        self._cancel_tasks()
+        self.off_any_outgoing()
+        self.nsp.forget(self)
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect the client from this namespace.
@@ -470,12 +451,12 @@ class Socket:
         Args:
             close: close the connection too, and with it the client's sockets in every namespace.
         """
-        if not self.connected or self._ending:
+        if not self.connected or self._ended:
             return
-        if get_ident() != self._conn.thread:
+        if get_ident() != self.conn.thread:
             self.nsp.server.call_from_thread(self.disconnect, close)
         elif close:
-            self._connection.disconnect()
+            self.client.disconnect()
         else:
-            self._connection.send(Packet(PacketType.DISCONNECT, self.nsp.name))
+            self.client.send(Packet(PacketType.DISCONNECT, self.nsp.name))
             self.on_close("server namespace disconnect")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from antiphon.engineio.packet import Packet, WirePacket
+from antiphon.engineio.session import CloseReason
 from antiphon.errors import PacketError
 from antiphon.server.fanout import Message
 from antiphon.types import TransportName
@@ -40,7 +41,7 @@ class Owner(Protocol):
         """Be told that the peer has closed the transport."""
         ...
 
-    def transport_failed(self, transport: Transport, description: str) -> None:
+    def transport_failed(self, transport: Transport, description: str, reason: CloseReason = "transport error") -> None:
         """Be told that the transport cannot go on, and why."""
         ...
 

@@ -41,6 +41,7 @@ class ASGIWebSocket(Transport):
         "_limit",
         "_out",
         "_send",
+        "_sending",
         "_size",
         "_waiters",
         "_wakeup",
@@ -57,6 +58,7 @@ class ASGIWebSocket(Transport):
         self._limit = limit
         self._out: list[WirePacket] = []
         self._size = 0
+        self._sending = False
         self._closing = False
         self._wakeup = asyncio.Event()
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -90,7 +92,10 @@ class ASGIWebSocket(Transport):
             self._closing = self.peer_left = True
             self._out.clear()
             asyncio.get_running_loop().call_soon(
-                self.owner.transport_failed, self, "the client does not read: max_send_buffer_size is exceeded"
+                self.owner.transport_failed,
+                self,
+                "the client does not read: max_send_buffer_size is exceeded",
+                "slow consumer",
             )
 
     async def write(self) -> None:
@@ -100,7 +105,9 @@ class ASGIWebSocket(Transport):
             self._wakeup.clear()
             out, self._out = self._out, []
             for packet in out:
+                self._sending = True
                 await self._send(packet)
+                self._sending = False
                 self._size -= len(packet.data) if isinstance(packet, Binary) else len(packet)
             if self._out:
                 self._wakeup.set()
@@ -114,6 +121,11 @@ class ASGIWebSocket(Transport):
             if not waiter.done():
                 waiter.set_result(None)
         self._waiters.clear()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the ASGI server takes packets without making us wait."""
+        return not self._sending and not self._closing
 
     def drained(self) -> Awaitable[None] | None:
         """Return what to await until the ASGI server has taken everything; None if it has."""

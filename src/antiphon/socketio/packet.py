@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from antiphon.errors import ConfigurationError, PacketError, ReservedEventError
+from antiphon.event import Event
 
 __all__ = [
     "MAX_ACK_ID",
@@ -87,17 +88,20 @@ def _is_event_name(name: object) -> bool:
     return type(name) is int or type(name) is float
 
 
-def check_event_name(event: object) -> None:
-    """Check the name of an event that is to be emitted.
+def check_event_name(event: object) -> str:
+    """Check the name of an event that is to be emitted, and return it.
 
     Raises:
         ReservedEventError: the protocol keeps it for itself.
-        ConfigurationError: it is not a string.
+        ConfigurationError: it is not a string, nor an :class:`~antiphon.event.Event`.
     """
+    if isinstance(event, Event):
+        event = event.name
     if not isinstance(event, str):
         raise ConfigurationError(f"the name of an event must be a string, not {event!r}")
     if event in RESERVED_EVENTS:
         raise ReservedEventError(event)
+    return event
 
 
 def event_name(name: object) -> str:

@@ -240,13 +240,20 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._unsent = 0
             write = self._write
             write(data)
-            if self._waiters is not None and not self._paused:
+            if self._is_paused():
+                # All of it waits in the transport now, however much of it there was in this turn.
+                self._count(self._transport.get_write_buffer_size())
+            elif self._waiters is not None:
                 self._release()
 
     def _write_out(self) -> None:
         """Write the last that will be written, whether the peer reads or not."""
         out, self._out = self._out, []
         self._write(b"".join(out))
+
+    def _is_paused(self) -> bool:
+        """Tell what writing may have changed."""
+        return self._paused
 
     def pause_writing(self) -> None:
         """Be told that the peer does not read as fast as we write."""
@@ -270,7 +277,12 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
 
     def _drop(self) -> None:
         self._transport.abort()
-        self.owner.transport_failed(self, "the client does not read: max_send_buffer_size is exceeded")
+        self.owner.transport_failed(self, "the client does not read: max_send_buffer_size is exceeded", "slow consumer")
+
+    @property
+    def writable(self) -> bool:
+        """Whether the peer reads as fast as we write."""
+        return not self._paused and not self._closing
 
     def drained(self) -> Awaitable[None] | None:
         """Return what to await until the peer has taken enough that more can be written; None if it has."""
