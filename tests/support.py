@@ -77,7 +77,11 @@ class Running:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the loop of the server and return its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+        return self.run_long(coroutine, 20)
+
+    def run_long(self, coroutine: Coroutine[Any, Any, T], within: float) -> T:
+        """Do the same with a coroutine that takes its time, in seconds."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(within)
 
 
 class Way(Protocol):

@@ -17,13 +17,15 @@ from antiphon.types import Room, SocketId
 
 __all__ = ["RecoveryFailure", "RecoveryLog", "RestoredSession", "Session"]
 
-RecoveryFailure: TypeAlias = Literal["unknown session", "session expired", "unknown offset", "missed too much"]
+RecoveryFailure: TypeAlias = Literal[
+    "unknown session", "session expired", "unknown offset", "missed too much", "replay interrupted"
+]
 """Why a session could not be restored.
 
 ``unknown session``: it never was, or ended in a way that cannot be recovered from, or was restored before, or the
 server has been restarted. ``session expired``: the client was away for too long. ``unknown offset``: what the client
 says it has seen last was not sent by this server. ``missed too much``: what it missed is not kept any more, for want
-of room.
+of room. ``replay interrupted``: it was cut off again while it got what it had missed.
 """
 
 MessageT = TypeVar("MessageT")
@@ -40,6 +42,7 @@ class Session(NamedTuple):
         rooms: the rooms that it was in.
         data: the data of the application.
         start: the offset at which it began; what counts if the client has seen none.
+        replay: the offset after which packets were replayed when the session was last restored; None if none were.
     """
 
     sid: SocketId
@@ -47,6 +50,7 @@ class Session(NamedTuple):
     rooms: frozenset[Room]
     data: Mapping[str, object]
     start: str
+    replay: str | None = None
 
 
 class RestoredSession(NamedTuple, Generic[MessageT]):
@@ -160,9 +164,15 @@ class RecoveryLog(Generic[MessageT]):
         saved_at, session = saved
         if saved_at + self._lifetime < now:
             return "session expired"
-        seen = self._position(session.start if offset is None else offset)
+        last_seen = session.start if offset is None else offset
+        seen = self._position(last_seen)
         if seen is None:
             return "unknown offset"
+        if last_seen == session.replay:
+            # The client has not got to the end of the last replay. It keeps what it got of it, nobody knows how much,
+            # and would hand it to the application together with another replay.
+            self._sessions[pid] = saved
+            return "replay interrupted"
         first = self._last - len(self._entries) + 1
         if seen < first - 1 and self._dropped_at >= saved_at - self._grace:
             return "missed too much"
@@ -171,7 +181,7 @@ class RecoveryLog(Generic[MessageT]):
             for number, entry in enumerate(self._entries, first)
             if number > seen and entry.options.reaches(session.rooms)
         ]
-        return RestoredSession(session, missed)
+        return RestoredSession(session._replace(replay=last_seen if missed else None), missed)
 
     def _position(self, offset: str) -> int | None:
         digits = offset.removeprefix(self._name)

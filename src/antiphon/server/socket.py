@@ -51,11 +51,12 @@ AckCallback: TypeAlias = "Callable[[AckTimeout | SocketDisconnected | None, Sequ
 class _Recovery:
     """What connection state recovery knows of a socket."""
 
-    __slots__ = ("failure", "pid", "recovered", "start")
+    __slots__ = ("failure", "pid", "recovered", "replay", "start")
 
-    def __init__(self, pid: str, start: str, *, recovered: bool) -> None:
+    def __init__(self, pid: str, start: str, *, recovered: bool, replay: str | None = None) -> None:
         self.pid = pid
         self.start = start
+        self.replay = replay
         self.recovered = recovered
         self.failure: RecoveryFailure | None = None
 
@@ -87,7 +88,7 @@ class Socket(SocketEvents):
         self._recovery: _Recovery | None = None
         if session is not None:
             self.id = session.sid
-            self._recovery = _Recovery(session.pid, session.start, recovered=True)
+            self._recovery = _Recovery(session.pid, session.start, recovered=True, replay=session.replay)
             self._data = dict(session.data)
             nsp.adapter.add_all(self.id, session.rooms)
             return
@@ -425,7 +426,7 @@ class Socket(SocketEvents):
         recovery = self._recovery
         if recovery is not None and reason not in _FINAL:
             self.nsp.adapter.persist_session(
-                Session(self.id, recovery.pid, self.rooms, {} if self._data is None else self._data, recovery.start)
+                Session(self.id, recovery.pid, self.rooms, self._data or {}, recovery.start, recovery.replay)
             )
         self._leave()
         self.client.left(self)
