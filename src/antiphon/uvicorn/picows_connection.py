@@ -39,6 +39,9 @@ _TOO_BIG: Final = 1009
 _READ_BUFFER_SIZE: Final = 2048
 """Bytes that picows keeps for each connection; it grows with the frames that come."""
 
+_LARGE: Final = 65536
+"""Bytes from which on a frame does not wait for others."""
+
 _CLOSE_TIMEOUT: Final = 30.0
 """Seconds that a peer has to answer a close frame."""
 
@@ -204,8 +207,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         # As text_frame() does, without the call.
         length = len(data)
         out.append(TEXT_HEADERS[length] + data if length < 126 else text_frame(data))
-        if self._paused:
-            self._count(length)
+        if self._paused or length > _LARGE:
+            self._account(length)
 
     def send_message(self, message: Message) -> None:
         """Send a message and its attachments with this turn of the loop."""
@@ -218,8 +221,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         else:
             frames = message.frames or message.build_frames()
         out.append(frames)
-        if self._paused:
-            self._count(len(frames))
+        if self._paused or len(frames) > _LARGE:
+            self._account(len(frames))
 
     def send_packets(self, packets: list[WirePacket]) -> None:
         """Send several packets with this turn of the loop."""
@@ -266,6 +269,13 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._mark(self)
         else:
             self._release()
+
+    def _account(self, size: int) -> None:
+        """Write what is large at once, for it is not to be collected without a limit; count it if that cannot be."""
+        if self._paused:
+            self._count(size)
+        else:
+            self.flush()
 
     def _count(self, size: int) -> None:
         """Count what waits while the peer does not read."""
