@@ -16,7 +16,7 @@ from antiphon.uvicorn.runner import Runner
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="antiphon", help="Socket.IO for Python.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 

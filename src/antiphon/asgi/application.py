@@ -19,7 +19,7 @@ from antiphon.types import ASGIApp, ASGIMessage, Receive, Scope, Send
 
 __all__ = ["ASGIApplication"]
 
-logger = logging.getLogger("antiphon.websocket")
+logger: logging.Logger = logging.getLogger("antiphon.websocket")
 
 
 class ASGIApplication:

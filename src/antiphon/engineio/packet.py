@@ -59,7 +59,7 @@ class Binary:
     __slots__ = ("data",)
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
+        self.data: bytes = data
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Binary) and other.data == self.data

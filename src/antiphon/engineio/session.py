@@ -97,12 +97,12 @@ class Session:
     __slots__ = ("_awaits_pong", "_ping_interval", "_ping_timeout", "deadline", "protocol", "state")
 
     def __init__(self, *, protocol: int, ping_interval: float, ping_timeout: float, now: float) -> None:
-        self.protocol = protocol
-        self.state = SessionState.OPEN
+        self.protocol: int = protocol
+        self.state: SessionState = SessionState.OPEN
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._awaits_pong = False
-        self.deadline = now
+        self.deadline: float = now
         self._rest(now)
 
     def _rest(self, now: float) -> None:

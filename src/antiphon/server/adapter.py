@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Adapter", "AdapterFactory", "Delivery"]
 
-logger = logging.getLogger("antiphon.adapter")
+logger: logging.Logger = logging.getLogger("antiphon.adapter")
 
 _EVENTS = ("create-room", "delete-room", "join-room", "leave-room")
 
@@ -62,7 +62,7 @@ class Adapter:
 
     def __init__(self, nsp: Namespace) -> None:
         self.nsp = nsp
-        self.rooms = Rooms()
+        self.rooms: Rooms = Rooms()
         self._listeners: dict[str, list[Callable[..., object]]] = {}
 
     @property

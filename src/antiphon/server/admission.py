@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Admission"]
 
-logger = logging.getLogger("antiphon.server")
+logger: logging.Logger = logging.getLogger("antiphon.server")
 
 _REFUSED = "Connection refused"
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-logger = logging.getLogger("antiphon.server")
+logger: logging.Logger = logging.getLogger("antiphon.server")
 
 _EVENT: Final = b"42"
 _BRACKET: Final = b"["
@@ -48,7 +48,7 @@ class Connection(Timer):
 
     def __init__(self, server: Server, conn: EngineSocket) -> None:
         super().__init__()
-        self.conn = conn
+        self.conn: EngineSocket = conn
         self._server = server
         self._sockets: dict[str, Socket] = {}
         self._root: Socket | None = None

@@ -21,7 +21,7 @@ from antiphon.server.request import Headers, Request, Response
 
 __all__ = ["Cors", "CorsOption", "CorsPolicy", "OriginOption"]
 
-logger = logging.getLogger("antiphon.engine")
+logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 OriginOption: TypeAlias = "str | re.Pattern[str] | Sequence[str | re.Pattern[str]] | Callable[[str], bool]"
 """``"*"``, an origin, a pattern, several of them, or a function of the origin."""

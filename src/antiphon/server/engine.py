@@ -34,7 +34,7 @@ from antiphon.types import TransportName
 
 __all__ = ["Admission", "ConnectionErrorEvent", "Engine"]
 
-logger = logging.getLogger("antiphon.engine")
+logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLOSED", "EngineListener", "EngineSocket"]
 
-logger = logging.getLogger("antiphon.engine")
+logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 _MESSAGE_TYPE = MESSAGE[0]
 _INVALID_TEXT = 1007
@@ -69,12 +69,12 @@ class EngineSocket(Timer):
     def __init__(self, engine: Engine, sid: str, request: Request, transport: Transport, protocol: int) -> None:
         super().__init__()
         options = engine.options
-        self.id = sid
-        self.request = request
+        self.id: str = sid
+        self.request: Request = request
         request.release()
         self.listener: EngineListener = CLOSED
-        self.upgraded = False
-        self.thread = get_ident()
+        self.upgraded: bool = False
+        self.thread: int = get_ident()
         self._engine = engine
         self._probe: ProbeSocket | None = None
         self._session = Session(
@@ -88,7 +88,7 @@ class EngineSocket(Timer):
         self._schedule()
 
     def _use(self, transport: Transport) -> None:
-        self.transport = transport
+        self.transport: Transport = transport
         transport.owner = self
         self.send_text: Callable[[bytes], None] = transport.send_text
         self.send_message: Callable[[Message], None] = transport.send_message

@@ -15,7 +15,7 @@ from antiphon.engineio.v3 import BINARY_MESSAGE
 
 __all__ = ["TEXT_HEADERS", "Flushable", "Flusher", "Message", "binary_frame", "text_frame"]
 
-logger = logging.getLogger("antiphon.engine")
+logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 TEXT_HEADERS = tuple(bytes((0x81, length)) for length in range(126))
 """The headers of short text frames, by the length of the payload."""
@@ -59,9 +59,9 @@ class Message:
     __slots__ = ("attachments", "compress", "frames", "frames_v3", "text")
 
     def __init__(self, text: bytes | None, attachments: Sequence[bytes] = (), *, compress: bool = True) -> None:
-        self.text = text
-        self.attachments = attachments
-        self.compress = compress
+        self.text: bytes | None = text
+        self.attachments: Sequence[bytes] = attachments
+        self.compress: bool = compress
         self.frames: bytes | None = None
         self.frames_v3: bytes | None = None
 

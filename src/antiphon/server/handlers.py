@@ -53,6 +53,9 @@ class Context(Protocol):
         ...
 
 
+Invoke: TypeAlias = "Callable[[Context, str, list[object], Ack | None], None]"
+
+
 class Answerable(Protocol):
     """Sends acknowledgements."""
 
@@ -125,14 +128,19 @@ class Handler:
     def __init__(self, function: HandlerFunction, *, lead: int, thread: bool = False, once: bool = False) -> None:
         if not callable(function):
             raise ConfigurationError(f"a handler must be a function, not {function!r}")
-        self.function = function
-        self.once = once
-        self.is_async = _is_async(function)
+        self.function: HandlerFunction = function
+        self.once: bool = once
+        self.is_async: bool = _is_async(function)
         if thread and self.is_async:
             raise ConfigurationError(f"{_name(function)} is async: thread=True is for plain functions")
         self._lead = lead
+        self._ack_index = -1
+        self.needs: int = 0
+        self.accepts: int = sys.maxsize
+        self.takes_ack: bool = False
         self._bind()
-        self.is_plain = not (self.is_async or thread or once or self.takes_ack)
+        self.is_plain: bool = not (self.is_async or thread or once or self.takes_ack)
+        self.invoke: Invoke
         if self.is_async:
             self.invoke = self._invoke_async
         elif thread:
@@ -142,12 +150,10 @@ class Handler:
 
     def _bind(self) -> None:
         """Read the signature once."""
-        self.needs, self.accepts, self._ack_index = 0, sys.maxsize, -1
         try:
             signature = inspect.signature(self.function)
         except (TypeError, ValueError):
             # Some built-in functions do not tell.
-            self.takes_ack = False
             return
         positional = [
             p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
@@ -230,7 +236,7 @@ class Handlers:
 
     def __init__(self) -> None:
         self._by_event: dict[str, list[Handler]] = {}
-        self.get = self._by_event.get
+        self.get: Callable[[str], list[Handler] | None] = self._by_event.get
         """Returns the handlers of an event, None if there are none. The list is never changed, only replaced."""
 
     def add(self, event: str, handler: Handler) -> None:

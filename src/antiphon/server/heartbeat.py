@@ -12,7 +12,7 @@ from antiphon.engineio.timing_wheel import TimingWheel
 
 __all__ = ["Deadlines", "Timer"]
 
-logger = logging.getLogger("antiphon.engine")
+logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 _SHORTEST_SLOT: Final = 0.001
 _LONGEST_SLOT: Final = 0.1
@@ -25,7 +25,7 @@ class Timer(ABC):
     __slots__ = ("slot",)
 
     def __init__(self) -> None:
-        self.slot = -1
+        self.slot: int = -1
 
     @abstractmethod
     def on_timer(self, now: float) -> None:

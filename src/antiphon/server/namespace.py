@@ -18,7 +18,7 @@ from antiphon.server.admission import Admission
 from antiphon.server.broadcast import Broadcasting, collect_acks, wait_for_acks
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
-from antiphon.server.handlers import Ack
+from antiphon.server.handlers import Ack, Handler
 from antiphon.server.registry import CONNECTION_EVENTS, Registering, Registry
 from antiphon.server.socket import Socket
 from antiphon.socketio.broadcast_acks import AcksCallback, Responses
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Namespace"]
 
-logger = logging.getLogger("antiphon.server")
+logger: logging.Logger = logging.getLogger("antiphon.server")
 
 _EVERYONE = BroadcastOptions()
 
@@ -61,13 +61,13 @@ class Namespace(Registering, Broadcasting):
         self.sockets: dict[SocketId, Socket] = {}
         self.waiting: set[Admission] = set()
         self.pids: dict[str, Socket] = {}
-        self.outgoing_listeners = 0
+        self.outgoing_listeners: int = 0
         self._registry = Registry()
-        self.find_handlers = self._registry.events.get
+        self.find_handlers: Callable[[str], list[Handler] | None] = self._registry.events.get
         self._ack_ids = 0
         self._tail = b"" if name == "/" else name.encode() + b","
-        self.event_prefix = b"42" + self._tail
-        self.ack_prefix = b"43" + self._tail
+        self.event_prefix: bytes = b"42" + self._tail
+        self.ack_prefix: bytes = b"43" + self._tail
         parser = server.parser
         self._json = parser if isinstance(parser, JSONParser) else None
         self.encode_plain: Callable[[object], bytes | None] = (
@@ -75,7 +75,7 @@ class Namespace(Registering, Broadcasting):
         )
         self._keeps_packets = False
         self.encode_plain_event: Callable[[object], bytes | None] = self.encode_plain
-        self.adapter = self._make_adapter()
+        self.adapter: Adapter = self._make_adapter()
         self._registry.add_methods(self, Namespace)
 
     def __repr__(self) -> str:

@@ -25,6 +25,7 @@ from antiphon.server.fanout import Flusher, Message
 from antiphon.server.options import Options
 from antiphon.server.request import Headers, Request, Response
 from antiphon.server.transport import Transport
+from antiphon.types import TransportName
 
 __all__ = ["Body", "Polling"]
 
@@ -40,7 +41,7 @@ class Polling(Transport):
     __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reader",
                  "_size", "_supports_binary", "_unsent", "_waiters", "close_code", "owner")  # fmt: skip
 
-    name = "polling"
+    name: TransportName = "polling"
 
     def __init__(self, request: Request, *, protocol: int, options: Options, flusher: Flusher) -> None:
         self.close_code = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONNECTION_EVENTS", "Middleware", "Registering", "Registry", "on"]
 
-logger = logging.getLogger("antiphon.server")
+logger: logging.Logger = logging.getLogger("antiphon.server")
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
@@ -67,9 +67,9 @@ class Registry:
     __slots__ = ("connection", "events", "middlewares", "server_side")
 
     def __init__(self) -> None:
-        self.connection = Handlers()
-        self.events = Handlers()
-        self.server_side = Handlers()
+        self.connection: Handlers = Handlers()
+        self.events: Handlers = Handlers()
+        self.server_side: Handlers = Handlers()
         self.middlewares: list[Middleware] = []
 
     def update(self, other: Registry) -> None:

@@ -44,10 +44,10 @@ class RemoteSocket:
     ) -> None:
         self._nsp = nsp
         self._flags = flags
-        self.id = sid
-        self.handshake = handshake
-        self.rooms = frozenset(rooms)
-        self.data = data
+        self.id: SocketId = sid
+        self.handshake: Handshake = handshake
+        self.rooms: frozenset[Room] = frozenset(rooms)
+        self.data: Mapping[str, object] = data
 
     def __repr__(self) -> str:
         return f"<RemoteSocket {self.id} in {self._nsp.name}>"

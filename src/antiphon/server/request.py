@@ -47,15 +47,15 @@ class Request:
         secure: bool,
         upgrade: bool,
     ) -> None:
-        self.method = method
-        self.path = path
-        self.query_string = query_string
+        self.method: str = method
+        self.path: str = path
+        self.query_string: bytes = query_string
         self._raw_headers = raw_headers
         self._query: dict[str, str] | None = None
         self._headers: Headers | None = None
-        self.client = client
-        self.secure = secure
-        self.upgrade = upgrade
+        self.client: tuple[str, int] | None = client
+        self.secure: bool = secure
+        self.upgrade: bool = upgrade
 
     @property
     def headers(self) -> Headers:

@@ -29,11 +29,12 @@ from antiphon.server.registry import Registering, Registry
 from antiphon.server.session_aware_adapter import SessionAwareAdapter
 from antiphon.server.socket import Socket
 from antiphon.socketio.broadcast_acks import Responses
+from antiphon.socketio.parser import Parser
 from antiphon.types import AckFunction
 
 __all__ = ["ExceptionHandler", "Server"]
 
-logger = logging.getLogger("antiphon.server")
+logger: logging.Logger = logging.getLogger("antiphon.server")
 
 ExceptionHandler: TypeAlias = Callable[[Exception, str, "Socket | None"], object]
 """Gets what a handler raised, the name of the event, and the socket, None if there is none. It may be async."""
@@ -65,9 +66,9 @@ class Server(Registering, Broadcasting):
     """
 
     def __init__(self, **options: Unpack[OptionsDict]) -> None:
-        self.options = Options.build(options)
-        self.parser = self.options.wire_parser
-        self.engine = Engine(self.options)
+        self.options: Options = Options.build(options)
+        self.parser: Parser = self.options.wire_parser
+        self.engine: Engine = Engine(self.options)
         self.engine.on_connection = self.on_connection
         self._adapter: AdapterFactory = self.options.adapter or (
             Adapter if self.options.recovery is None else SessionAwareAdapter
@@ -80,7 +81,8 @@ class Server(Registering, Broadcasting):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
         self.thread: int | None = None
-        self.sockets = self._namespaces["/"] = Namespace(self, "/")
+        self.sockets: Namespace = Namespace(self, "/")
+        self._namespaces["/"] = self.sockets
 
     # Namespaces
 

@@ -17,6 +17,7 @@ from antiphon.errors import AckTimeout, SocketDisconnected
 from antiphon.event import AnyEvent, Event
 from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
+from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.handshake import Handshake
 from antiphon.server.request import Request
 from antiphon.server.snapshot import snapshot
@@ -74,12 +75,15 @@ class Socket(SocketEvents):
 
     __slots__ = ("_acks", "_auth", "_data", "_ended", "_issued", "_recovery", "client", "conn", "id")
 
+    connected: bool
+
     def __init__(
         self, nsp: Namespace, client: Connection, auth: Mapping[str, object], session: Session | None = None
     ) -> None:
         super().__init__(nsp)
-        self.client = client
-        self.conn = conn = client.conn
+        self.client: Connection = client
+        self.conn: EngineSocket = client.conn
+        conn = self.conn
         self._auth = auth
         self._issued = nsp.server.now()
         self._data: dict[str, object] | None = None
@@ -87,7 +91,7 @@ class Socket(SocketEvents):
         self._ended = False
         self._recovery: _Recovery | None = None
         if session is not None:
-            self.id = session.sid
+            self.id: SocketId = session.sid
             self._recovery = _Recovery(session.pid, session.start, recovered=True, replay=session.replay)
             self._data = dict(session.data)
             nsp.adapter.add_all(self.id, session.rooms)

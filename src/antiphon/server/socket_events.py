@@ -64,8 +64,8 @@ class SocketEvents(ABC):
     __slots__ = ("_deferred", "_extras", "_handlers", "_holds", "connected", "nsp")
 
     def __init__(self, nsp: Namespace) -> None:
-        self.nsp = nsp
-        self.connected = False
+        self.nsp: Namespace = nsp
+        self.connected: bool = False
         self._handlers: Handlers | None = None
         self._extras: _Extras | None = None
         self._holds = 0

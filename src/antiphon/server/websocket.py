@@ -13,6 +13,7 @@ from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.engineio.v3 import BINARY_MESSAGE
 from antiphon.server.fanout import Message
 from antiphon.server.transport import Transport
+from antiphon.types import TransportName
 
 __all__ = ["TOO_BIG", "ASGIWebSocket"]
 
@@ -50,7 +51,7 @@ class ASGIWebSocket(Transport):
         "peer_left",
     )
 
-    name = "websocket"
+    name: TransportName = "websocket"
 
     def __init__(self, send: Callable[[WirePacket], Awaitable[None]], *, protocol: int, limit: int) -> None:
         self._send = send
@@ -64,7 +65,7 @@ class ASGIWebSocket(Transport):
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters: list[asyncio.Future[None]] = []
         self.close_code = None
-        self.peer_left = False
+        self.peer_left: bool = False
 
     def send_text(self, data: bytes) -> None:
         """Send a text packet."""

@@ -57,7 +57,7 @@ class JSONParser:
     ) -> None:
         if isinstance(max_attachments, bool) or not isinstance(max_attachments, int) or max_attachments < 0:
             raise ConfigurationError(f"max_attachments must be an int of at least 0, not {max_attachments!r}")
-        self.max_attachments = max_attachments
+        self.max_attachments: int = max_attachments
         self._default = default
         self._attachments: list[bytes] = []
         # Bound once: making a bound method for each packet costs as much as encoding a small one.

@@ -21,10 +21,11 @@ from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.server.engine_socket import CLOSED
 from antiphon.server.fanout import TEXT_HEADERS, Flusher, Message, text_frame
 from antiphon.server.transport import Owner, Transport
+from antiphon.types import TransportName
 
 __all__ = ["PicowsConnection", "upgrade"]
 
-logger = logging.getLogger("antiphon.websocket")
+logger: logging.Logger = logging.getLogger("antiphon.websocket")
 
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
@@ -65,7 +66,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
                  "_on_lost", "_out", "_paused", "_timeout", "_transport", "_unsent", "_waiters", "_write",
                  "close_code", "is_established", "owner", "shutdown")  # fmt: skip
 
-    name = "websocket"
+    name: TransportName = "websocket"
 
     def __init__(
         self,
@@ -84,11 +85,11 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self._max_message_size = max_message_size
         self._max_unsent_size = max_unsent_size
         self._on_lost = on_lost
-        self.shutdown = on_shutdown
+        self.shutdown: Callable[[], None] = on_shutdown
         self._out: list[bytes] = []
         self._paused = False
         self._unsent = 0
-        self.is_established = False
+        self.is_established: bool = False
         self._closing = False
         self._is_text = False
         self._fragments: bytearray | None = None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketProtocol"]
 
-logger = logging.getLogger("antiphon.websocket")
+logger: logging.Logger = logging.getLogger("antiphon.websocket")
 
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 426: b"Upgrade Required", 500: b"Internal Server Error"}
 
