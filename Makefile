@@ -11,7 +11,7 @@ PORT ?= 3000
 demo: $(STAMPS)/runtime $(STAMPS)/chat
 	@$(BIN)/python examples/chat/main.py --port $(PORT)
 
-test: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/chat $(STAMPS)/interop check
+test: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/chat $(STAMPS)/interop $(STAMPS)/typing check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMPS)/dev
@@ -44,7 +44,7 @@ format: $(STAMPS)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(STAMPS) node_modules tests/interop/node_modules examples/chat/node_modules bench/sioload bench/limit_server site
+	rm -rf $(VENV) $(STAMPS) node_modules tests/interop/node_modules tests/typing/node_modules examples/chat/node_modules bench/sioload bench/limit_server site
 
 bench/sioload: bench/sioload.c
 	$(or $(shell command -v cc),gcc) -O2 -o $@ $<
@@ -81,6 +81,10 @@ $(STAMPS)/chat: examples/chat/package-lock.json | $(STAMPS)/node
 
 $(STAMPS)/interop: tests/interop/package-lock.json | $(STAMPS)/node
 	scripts/npm-ci tests/interop
+	@touch $@
+
+$(STAMPS)/typing: tests/typing/package-lock.json | $(STAMPS)/node
+	scripts/npm-ci tests/typing
 	@touch $@
 
 $(STAMPS)/node: scripts/install-system

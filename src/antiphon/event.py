@@ -18,17 +18,17 @@ Source: JavaScript, the generics ``ListenEvents`` and ``EmitEvents`` of ``Server
 
 from __future__ import annotations
 
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from antiphon.errors import ConfigurationError
 
 __all__ = ["AnyEvent", "Event"]
 
-ArgumentsT_co = TypeVar("ArgumentsT_co", bound=tuple[object, ...], covariant=True)
+ArgumentsT = TypeVar("ArgumentsT", bound=tuple[object, ...])
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Event(Generic[ArgumentsT_co, R_co]):
+class Event(Generic[ArgumentsT, R_co]):
     """The name of an event, with the types of its arguments and of its acknowledgement.
 
     It can be given wherever the name of an event is expected. Type checkers then check the arguments of ``emit``, the
@@ -50,4 +50,4 @@ class Event(Generic[ArgumentsT_co, R_co]):
         return f"Event({self.name!r})"
 
 
-AnyEvent: TypeAlias = Event[tuple[object, ...], object]
+AnyEvent: TypeAlias = Event[Any, object]

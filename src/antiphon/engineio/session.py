@@ -179,7 +179,7 @@ class Probe:
 
     def __init__(self, *, upgrade_timeout: float, now: float) -> None:
         self._expiry = now + upgrade_timeout
-        self.deadline = self._expiry
+        self.deadline: float = self._expiry
 
     def on_packet(self, packet: Packet, now: float) -> ProbeAction:
         """Take a packet of the probing transport and say what to do."""
