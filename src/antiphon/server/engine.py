@@ -56,6 +56,8 @@ class ConnectionErrorEvent:
 
 ConnectionErrorListener: TypeAlias = Callable[[ConnectionErrorEvent], object]
 HeadersListener: TypeAlias = Callable[[Headers, Request], object]
+EngineMiddleware: TypeAlias = Callable[[Request], object]
+EngineMiddlewareT = TypeVar("EngineMiddlewareT", bound=Callable[..., object])
 F = TypeVar("F", bound=Callable[..., object])
 
 _EVENTS = ("connection_error", "initial_headers", "headers")
@@ -96,6 +98,7 @@ class Engine:
         self.sockets: dict[str, EngineSocket] = {}
         self.on_connection: Callable[[EngineSocket], None] = _ignore
         self._listeners: dict[str, list[Callable[..., object]]] = {name: [] for name in _EVENTS}
+        self._middlewares: list[EngineMiddleware] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines | None = None
         self._flusher: Flusher | None = None
@@ -163,6 +166,34 @@ class Engine:
             except Exception:
                 logger.exception("a listener of the engine's %s event failed", event)
 
+    # Middlewares
+
+    def use(self, middleware: EngineMiddlewareT) -> EngineMiddlewareT:
+        """Register a middleware, directly or as a decorator: it gets every request, before anything else sees it.
+
+        That is each poll, each POST and each WebSocket handshake. It may keep what it found out in ``request.state``,
+        which the sockets of the session have as ``socket.request.state``. To refuse the request it raises an exception.
+        It may be async. JavaScript: ``io.engine.use``.
+
+        Raises:
+            ConfigurationError: it is not a function.
+        """
+        if not callable(middleware):
+            raise ConfigurationError(f"a middleware of the engine is a function of the request, not {middleware!r}")
+        self._middlewares.append(middleware)
+        return middleware
+
+    async def _run_middlewares(self, request: Request) -> None:
+        for middleware in self._middlewares:
+            try:
+                result = middleware(request)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                if not isinstance(error, ConnectionRefused):
+                    logger.exception("a middleware of the engine failed; the request is refused")
+                raise handshake_error(ErrorCode.BAD_REQUEST, name="MIDDLEWARE_FAILURE", error=error) from None
+
     # Requests
 
     async def handle_request(self, request: Request, body: Body) -> Response:
@@ -173,6 +204,8 @@ class Engine:
         if preflight is not None:
             return preflight
         try:
+            if self._middlewares:
+                await self._run_middlewares(request)
             response = await self._respond(request, body)
         except HandshakeError as error:
             response = self.refuse(request, error)
@@ -273,7 +306,8 @@ class Engine:
     @property
     def waits_for_user(self) -> bool:
         """Whether a handshake may have to wait for a function of the user."""
-        return self.options.allow_request is not None or self.options.generate_id is not None
+        options = self.options
+        return bool(self._middlewares) or options.allow_request is not None or options.generate_id is not None
 
     async def admit(self, request: Request) -> Admission:
         """Decide about a WebSocket handshake. It does not wait unless :attr:`waits_for_user`.
@@ -282,6 +316,8 @@ class Engine:
             HandshakeError: it is refused.
         """
         self.bind()
+        if self._middlewares:
+            await self._run_middlewares(request)
         session = self._check(request)
         if session is not None:
             sid, protocol = session.id, session.protocol

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from threading import get_ident
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from antiphon.engineio import v3
 from antiphon.engineio.packet import MESSAGE, PING, PONG, PROBE_PONG, Packet, PacketType, decode_text
 from antiphon.engineio.session import Action, CloseReason, Probe, ProbeAction, Session, SessionState
 from antiphon.errors import PacketError
+from antiphon.server.engine_socket_events import EngineSocketEvents
 from antiphon.server.fanout import Message
 from antiphon.server.heartbeat import Timer
 from antiphon.server.polling import Polling
@@ -63,8 +64,8 @@ class EngineSocket(Timer):
         upgraded: whether it has changed its transport.
     """
 
-    __slots__ = ("_engine", "_probe", "_session", "id", "listener", "receive_text", "request", "send_message",
-                 "send_text", "thread", "transport", "upgraded")  # fmt: skip
+    __slots__ = ("_engine", "_events", "_probe", "_session", "id", "listener", "receive_text", "request",
+                 "send_message", "send_text", "thread", "transport", "upgraded")  # fmt: skip
 
     def __init__(self, engine: Engine, sid: str, request: Request, transport: Transport, protocol: int) -> None:
         super().__init__()
@@ -76,6 +77,7 @@ class EngineSocket(Timer):
         self.upgraded: bool = False
         self.thread: int = get_ident()
         self._engine = engine
+        self._events: EngineSocketEvents | None = None
         self._probe: ProbeSocket | None = None
         self._session = Session(
             protocol=protocol,
@@ -92,6 +94,8 @@ class EngineSocket(Timer):
         transport.owner = self
         self.send_text: Callable[[bytes], None] = transport.send_text
         self.send_message: Callable[[Message], None] = transport.send_message
+        if self._events is not None:
+            self._events.tap_sending()
 
     def _schedule(self) -> None:
         self._engine.deadlines.schedule(self, self._session.deadline)
@@ -128,6 +132,44 @@ class EngineSocket(Timer):
         while (drained := self.transport.drained()) is not None:
             yield from drained.__await__()
 
+    # Listening
+
+    def on(self, event: str, listener: Callable[..., object] | None = None) -> Any:
+        """Register a listener, directly or as a decorator.
+
+        Events:
+            upgrade: the session has changed its transport; gets the new one.
+            packet: a packet has come; gets a :class:`~antiphon.engineio.packet.Packet`.
+            packet_create: a packet is sent; gets it. JavaScript: ``packetCreate``.
+            drain: what was sent has been taken by the transport.
+            heartbeat: a ping was answered.
+            close: the session has ended; gets the reason and a description.
+
+        Raises:
+            ConfigurationError: there is no such event.
+        """
+        return self._listen(event, listener, once=False)
+
+    def once(self, event: str, listener: Callable[..., object] | None = None) -> Any:
+        """Register a listener that is called once at most; otherwise as :meth:`on`."""
+        return self._listen(event, listener, once=True)
+
+    def _listen(self, event: str, listener: Callable[..., object] | None, *, once: bool) -> object:
+        if self._events is None:
+            self._events = EngineSocketEvents(self)
+        events = self._events
+
+        def register(function: Callable[..., object]) -> Callable[..., object]:
+            events.add(event, function, once=once)
+            return function
+
+        return register if listener is None else register(listener)
+
+    def off(self, event: str, listener: Callable[..., object] | None = None) -> None:
+        """Drop a listener of an event, or all of them."""
+        if self._events is not None:
+            self._events.remove(event, listener)
+
     # What the transport reports
 
     def take_text(self, data: bytes) -> None:
@@ -151,10 +193,14 @@ class EngineSocket(Timer):
             except PacketError as error:
                 self.receive_error(error)
         else:
+            if self._events is not None:
+                self._events.fire("packet", Packet(PacketType.MESSAGE, data, binary=True))
             self.listener.receive_binary(data)
 
     def receive_packet(self, packet: Packet) -> None:
         """Take a decoded packet."""
+        if self._events is not None and (packet.binary or packet.type is not PacketType.MESSAGE):
+            self._events.fire("packet", packet)
         action = self._session.on_packet(packet.type, self._engine.deadlines.now())
         if action is Action.DELIVER:
             if packet.binary:
@@ -163,6 +209,8 @@ class EngineSocket(Timer):
                 self.receive_text(MESSAGE + packet.data)
         elif action is Action.HEARTBEAT:
             self._schedule()
+            if self._events is not None:
+                self._events.fire("heartbeat")
         elif action is Action.ANSWER_PING:
             self._schedule()
             self.send_text(PONG + packet.data)
@@ -221,6 +269,8 @@ class EngineSocket(Timer):
         unsent = old.retire()
         if unsent:
             transport.send_packets(unsent)
+        if self._events is not None:
+            self._events.fire("upgrade", transport)
         if self._session.state is SessionState.CLOSING:
             transport.close()
             self.finish("forced close")
@@ -257,6 +307,8 @@ class EngineSocket(Timer):
         logger.log(level, "session of %s closed: %s%s", self.remote_address, reason, _because(description))
         self.listener.closed(reason, description)
         self.listener = CLOSED
+        if self._events is not None:
+            self._events.fire("close", reason, description)
 
 
 class ProbeSocket(Timer):

@@ -34,7 +34,18 @@ class Request:
         upgrade: True for a WebSocket handshake.
     """
 
-    __slots__ = ("_headers", "_query", "_raw_headers", "client", "method", "path", "query_string", "secure", "upgrade")
+    __slots__ = (
+        "_headers",
+        "_query",
+        "_raw_headers",
+        "_state",
+        "client",
+        "method",
+        "path",
+        "query_string",
+        "secure",
+        "upgrade",
+    )
 
     def __init__(
         self,
@@ -53,9 +64,17 @@ class Request:
         self._raw_headers = raw_headers
         self._query: dict[str, str] | None = None
         self._headers: Headers | None = None
+        self._state: dict[str, object] | None = None
         self.client: tuple[str, int] | None = client
         self.secure: bool = secure
         self.upgrade: bool = upgrade
+
+    @property
+    def state(self) -> dict[str, object]:
+        """A place for middlewares of the engine and ``allow_request`` to keep what they found out."""
+        if self._state is None:
+            self._state = {}
+        return self._state
 
     @property
     def headers(self) -> Headers:

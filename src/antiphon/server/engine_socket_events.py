@@ -1,0 +1,122 @@
+"""What can be listened to at an Engine.IO session. A session that nobody listens to pays nothing for it.
+
+Source: JavaScript, the events of ``Socket`` of ``engine.io`` (``socket.conn.on``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from antiphon.engineio.packet import Packet, PacketType, WirePacket
+from antiphon.errors import ConfigurationError
+from antiphon.server.fanout import Message
+
+if TYPE_CHECKING:
+    from antiphon.server.engine_socket import EngineSocket
+
+__all__ = ["EVENTS", "EngineSocketEvents"]
+
+logger: logging.Logger = logging.getLogger("antiphon.engine")
+
+EVENTS: Final = ("upgrade", "packet", "packet_create", "drain", "heartbeat", "close")
+
+
+class EngineSocketEvents:
+    """The listeners of one session, and what lets them see the packets.
+
+    Args:
+        socket: the session.
+    """
+
+    __slots__ = ("_drains", "_listeners", "_socket", "_taps_receiving")
+
+    def __init__(self, socket: EngineSocket) -> None:
+        self._socket = socket
+        self._listeners: dict[str, list[tuple[Callable[..., object], bool]]] = {}
+        self._taps_receiving = False
+        self._drains = False
+
+    def add(self, event: str, listener: Callable[..., object], *, once: bool) -> None:
+        """Register a listener.
+
+        Raises:
+            ConfigurationError: there is no such event.
+        """
+        if event not in EVENTS:
+            raise ConfigurationError(f"an Engine.IO session has the events {', '.join(EVENTS)}, not {event!r}")
+        taps_sending = self._taps_sending
+        self._listeners.setdefault(event, []).append((listener, once))
+        if event == "packet" and not self._taps_receiving:
+            self._tap_receiving()
+        if self._taps_sending and not taps_sending:
+            self.tap_sending()
+
+    def remove(self, event: str, listener: Callable[..., object] | None) -> None:
+        """Drop a listener, or all of an event."""
+        kept = [entry for entry in self._listeners.get(event, ()) if listener is not None and entry[0] != listener]
+        self._listeners[event] = kept
+
+    def fire(self, event: str, *arguments: object) -> None:
+        """Call the listeners of an event."""
+        for entry in list(self._listeners.get(event, ())):
+            listener, once = entry
+            if once:
+                self._listeners[event].remove(entry)
+            try:
+                listener(*arguments)
+            except Exception:
+                logger.exception("a listener of the %s event of a session failed", event)
+
+    # Packets pass through attributes of the session, which are replaced to see them.
+
+    @property
+    def _taps_sending(self) -> bool:
+        return bool(self._listeners.get("packet_create") or self._listeners.get("drain"))
+
+    def _tap_receiving(self) -> None:
+        self._taps_receiving = True
+        receive = self._socket.receive_text
+
+        def tapped(data: bytes) -> None:
+            if data[:1] == b"4":
+                self.fire("packet", Packet(PacketType.MESSAGE, data[1:]))
+            receive(data)
+
+        self._socket.receive_text = tapped
+
+    def tap_sending(self) -> None:
+        """See what the session sends, after it has changed its transport too."""
+        if not self._taps_sending:
+            return
+        socket = self._socket
+        send_text, send_message = socket.send_text, socket.send_message
+
+        def tapped_text(data: bytes) -> None:
+            self._sent(data)
+            send_text(data)
+
+        def tapped_message(message: Message) -> None:
+            for packet in message.packets:
+                self._sent(packet)
+            send_message(message)
+
+        socket.send_text, socket.send_message = tapped_text, tapped_message
+
+    def _sent(self, packet: WirePacket) -> None:
+        if isinstance(packet, bytes):
+            self.fire("packet_create", Packet(PacketType(packet[0] - 48), packet[1:]))
+        else:
+            self.fire("packet_create", Packet(PacketType.MESSAGE, packet.data, binary=True))
+        if self._listeners.get("drain") and not self._drains:
+            self._drains = True
+            # After the flush at the end of this turn of the loop.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, lambda: asyncio.ensure_future(self._wait(self._socket)))
+
+    async def _wait(self, drained: Awaitable[None]) -> None:
+        await drained
+        self._drains = False
+        self.fire("drain")
