@@ -67,7 +67,7 @@ $(STAMPS)/dev: $(STAMPS)/runtime
 	@touch $@
 
 $(STAMPS)/docs: $(STAMPS)/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "mkdocs-material>=9.6"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "mkdocs-material>=9.6" "mkdocstrings[python]"
 	@touch $@
 
 # What is not Python: installed where that is possible, else the tests say what they skip.

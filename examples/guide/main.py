@@ -1,3 +1,4 @@
+import asyncio
 import time
 
 from antiphon import Ack, AckTimeout, ConnectionRefused, Request, Server, Socket
@@ -13,26 +14,25 @@ io = Server(allow_request=allow_request)
 admin = io.of("/admin")
 
 
-@admin.on("connection")
-async def admin_connection(socket: Socket) -> None:
+@admin.use
+async def check_token(socket: Socket) -> None:
     # What the client gave as `auth` for this namespace.
     if socket.handshake.auth.get("token") != "secret":
-        socket.disconnect()
-        return
+        raise ConnectionRefused("wrong token")
     socket.data["name"] = "admin"
+
+
+@admin.on("connection")
+async def admin_connection(socket: Socket) -> None:
     socket.emit("welcome", socket.data["name"], b"\x01\x02")
 
 
 @io.event("ask everyone else")
 async def ask_everyone_else(socket: Socket, question: str) -> list[object]:
-    answers: list[object] = []
-    for other in list(io.sockets.sockets.values()):
-        if other is not socket:
-            try:
-                answers.append(await other.timeout(5).emit_with_ack("question", question))
-            except AckTimeout:
-                answers.append(None)
-    return answers
+    try:
+        return await socket.broadcast.emit_with_ack("question", question, timeout=5)
+    except AckTimeout as error:
+        return list(error.responses)
 
 
 @io.event("later")
@@ -47,6 +47,22 @@ def slow(socket: Socket) -> str:
     return "done"
 
 
+@io.event("start clock")
+async def start_clock(socket: Socket) -> None:
+    async def tick() -> None:
+        for second in range(3600):
+            socket.emit("tick", second)
+            await asyncio.sleep(1)
+
+    # It ends with the socket.
+    socket.start_task(tick())
+
+
+@io.event("disconnect")
+def disconnect(socket: Socket, reason: str) -> None:
+    print("left:", socket.id, reason)
+
+
 @io.exception_handler
-def failed(error: Exception, event: str, socket: Socket) -> None:
+def failed(error: Exception, event: str, socket: Socket | None) -> None:
     print("failed:", event, error)

@@ -14,6 +14,8 @@
 """
 
 from antiphon.application import Server
+from antiphon.cluster.recovery import RestoredSession, Session
+from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.errors import (
     AckTimeout,
     AntiphonError,
@@ -41,7 +43,7 @@ from antiphon.server.remote_socket import RemoteSocket
 from antiphon.server.request import Request
 from antiphon.server.session_aware_adapter import SessionAwareAdapter
 from antiphon.server.socket import Socket
-from antiphon.socketio.broadcast_acks import Responses
+from antiphon.socketio.broadcast_acks import BroadcastAcks, Responses
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.parser import Parser
 from antiphon.types import DisconnectReason, Room, SocketId
@@ -51,7 +53,10 @@ __all__ = [
     "AckTimeout",
     "Adapter",
     "AntiphonError",
+    "BroadcastAcks",
+    "BroadcastFlags",
     "BroadcastOperator",
+    "BroadcastOptions",
     "ConfigurationError",
     "ConnectionErrorEvent",
     "ConnectionRefused",
@@ -74,8 +79,10 @@ __all__ = [
     "Request",
     "ReservedEventError",
     "Responses",
+    "RestoredSession",
     "Room",
     "Server",
+    "Session",
     "SessionAwareAdapter",
     "Socket",
     "SocketDisconnected",

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import textwrap
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 import socketio
+from running_examples import EXAMPLES, ROOT, load
 from support import serving
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")]
 
-_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(python|html|js)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / name / "main.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def sources(pattern: str) -> list[str]:
+    return [path.read_text() for path in EXAMPLES.glob(pattern) if "node_modules" not in path.parts]
+
+
+def is_part(block: str, sources: list[str]) -> bool:
+    """Say whether a block is part of a file, as it stands there or moved to the left."""
+    block = textwrap.dedent(block)
+    return any(textwrap.indent(block, " " * depth) in source for source in sources for depth in range(0, 13, 2))
 
 
 def connected(url: str, transport: str) -> Any:
@@ -35,11 +34,14 @@ def connected(url: str, transport: str) -> Any:
     return client
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_each_python_block_is_an_example(page: Path) -> None:
-    sources = {path.read_text() for path in EXAMPLES.glob("**/*.py") if "node_modules" not in path.parts}
-    for block in _BLOCK.findall(page.read_text()):
-        assert block in sources
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_block_is_part_of_an_example(page: Path) -> None:
+    programs, pages = sources("**/*.py"), sources("**/*.html")
+    for _, language, title, block in _BLOCK.findall(page.read_text()):
+        if language == "python":
+            assert is_part(block, programs), block
+        elif "index.html" in title:
+            assert is_part(block, pages), block
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])

@@ -94,6 +94,7 @@ function listenToSocket(report, socket, answers, events) {
       transport: io.engine.transport.name,
       session: io.engine.id,
       buffered: socket.receiveBuffer.length,
+      recovered: socket.recovered ?? null,
     });
   });
   socket.on("disconnect", (reason, details) => {
@@ -191,12 +192,20 @@ const commands = {
       session: engine?.id ?? null,
       waiting: socket.sendBuffer.length,
       extensions: engine?.transport?.ws?.extensions ?? null,
+      read: engine?.transport?.ws?._socket?.bytesRead ?? null,
       cookies: [...(engine?._cookieJar?._cookies?.keys() ?? [])],
     });
   },
 
   disconnect({ client }) {
     started.get(client).disconnect();
+  },
+
+  // Gives its connection up, and tries again elsewhere.
+  moveTo({ client, url }) {
+    const manager = started.get(client).io;
+    manager.uri = url;
+    manager.engine.close();
   },
 
   closeManager({ client }) {

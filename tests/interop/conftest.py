@@ -11,16 +11,10 @@ from typing import Any
 
 import pytest
 
-from antiphon import Server, Socket
+from antiphon import Namespace, Server, Socket
 from antiphon.socketio.msgpack_parser import MsgPackParser
-from interop_driver import HERE, Client, Node, Reports, node_process, until
+from interop_driver import HERE, TRANSPORTS, Client, Node, Reports, node_process, until
 from support import Certificate, Running, serving
-
-TRANSPORTS = {
-    "polling": ["polling"],
-    "websocket": ["websocket"],
-    "upgrade": ["polling", "websocket"],
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,7 +68,11 @@ class Stage:
             session.close(discard=True)
         for namespace in self.io._namespaces.values():
             namespace.off()
+            namespace.end()
+        self.io.parents.clear()
+        self.io.sockets = Namespace(self.io, "/")
         self.io._namespaces = {"/": self.io.sockets}
+        self.io.sockets.begin()
         self.io._exception_handler = None
 
 
@@ -156,11 +154,21 @@ def node(shared_node: Node) -> Iterator[Node]:
 
 
 @pytest.fixture
-def connect(node: Node, transport: str) -> Callable[..., Client]:
+def start(node: Node, transport: str) -> Callable[..., Client]:
+    """Start an official client by the transport of the test; it need not be let in."""
+
+    def start(stage: Stage, nsp: str = "/", **options: Any) -> Client:
+        return node.client(stage.url + nsp, transports=TRANSPORTS[transport], **options)
+
+    return start
+
+
+@pytest.fixture
+def connect(start: Callable[..., Client], transport: str) -> Callable[..., Client]:
     """Connect an official client by the transport of the test, and wait until it is there."""
 
     def connect(stage: Stage, nsp: str = "/", *, upgraded: bool = True, **options: Any) -> Client:
-        client = node.client(stage.url + nsp, transports=TRANSPORTS[transport], **options)
+        client = start(stage, nsp, **options)
         client.expect_connect()
         if transport == "upgrade" and upgraded:
             client.expect("upgrade", transport="websocket")

@@ -46,6 +46,14 @@ def repeated(text: str, times: int) -> Special:
     return Special({"$repeat": text, "times": times})
 
 
+TRANSPORTS = {
+    "polling": ["polling"],
+    "websocket": ["websocket"],
+    "upgrade": ["polling", "websocket"],
+}
+"""Each way to carry packets, as the official client is told of it."""
+
+
 def pack(value: Any) -> Any:
     if isinstance(value, Special):
         return value.form
@@ -114,6 +122,11 @@ class Reports:
         """Wait for an event and return its arguments."""
         args: list[Any] = self.expect("event", within, event=event)["args"]
         return args
+
+    def events(self) -> list[str]:
+        """Return the names of the events that have come so far, in order."""
+        with self._changed:
+            return [entry["event"] for entry in self.all if entry["report"] == "event"]
 
     def count(self, report: str, **fields: Any) -> int:
         """Say how many such reports have come so far."""
@@ -191,6 +204,10 @@ class Client:
 
     def disconnect(self) -> None:
         self._do("disconnect")
+
+    def move_to(self, url: str) -> None:
+        """Give the connection up, and come back by another address."""
+        self._do("moveTo", url=url)
 
     def close_manager(self) -> None:
         self._do("closeManager")

@@ -82,14 +82,12 @@ def test_a_client_that_does_not_trust_the_certificate_does_not_connect(serve, no
         assert client.expect("connect_error")["type"] == "TransportError"
 
 
-@pytest.mark.parametrize("transport", ["upgrade"])  # which uses both
 def test_a_path_of_its_own(serve, connect):
     stage = serve(path="/chat/live")
     client = connect(stage, path="/chat/live")
     assert client.state()["connected"]
 
 
-@pytest.mark.parametrize("transport", ["upgrade"])  # which uses both
 def test_a_path_without_a_slash_at_its_end(serve, connect):
     stage = serve(add_trailing_slash=False)
     client = connect(stage, addTrailingSlash=False)

@@ -41,7 +41,8 @@ class Session(NamedTuple):
         pid: the secret by which its client proves that it was its own.
         rooms: the rooms that it was in.
         data: the data of the application.
-        start: the offset at which it began; what counts if the client has seen none.
+        start: the offset at which it began. The client has no use for anything before it, whatever it says it has seen.
+        confirmed_at: when the latest ping was sent that the client has answered: it has got whatever was sent before.
         replay: the offset after which packets were replayed when the session was last restored; None if none were.
     """
 
@@ -50,6 +51,7 @@ class Session(NamedTuple):
     rooms: frozenset[Room]
     data: Mapping[str, object]
     start: str
+    confirmed_at: float
     replay: str | None = None
 
 
@@ -59,10 +61,12 @@ class RestoredSession(NamedTuple, Generic[MessageT]):
     Attributes:
         session: what was kept.
         missed: what its client has not seen, in order.
+        after: the offset that its client has seen last.
     """
 
     session: Session
     missed: list[MessageT]
+    after: str
 
 
 class _Entry(NamedTuple, Generic[MessageT]):
@@ -78,8 +82,7 @@ class RecoveryLog(Generic[MessageT]):
     Args:
         name: what every offset starts with; no other log may have the same.
         lifetime: seconds that a session can be restored.
-        grace: seconds after which a client that is connected has surely seen what was sent to it, or has been found
-            dead: the interval and the timeout of the heartbeat.
+        grace: seconds that packets are kept beyond that: it takes as long until a dead client is found out.
         max_size: bytes that the packets may have; the oldest go first.
         max_sessions: sessions that are kept; the oldest go first.
     """
@@ -158,32 +161,45 @@ class RecoveryLog(Generic[MessageT]):
             offset: the last that the client has seen; None if it has seen none.
             now: the time, in seconds.
         """
-        saved = self._sessions.pop(pid, None)
+        saved = self._sessions.get(pid)
         if saved is None:
             return "unknown session"
         saved_at, session = saved
         if saved_at + self._lifetime < now:
+            del self._sessions[pid]
             return "session expired"
-        last_seen = session.start if offset is None else offset
-        seen = self._position(last_seen)
-        if seen is None:
+        seen, start = self._position(offset), self._position(session.start)
+        if offset is not None and seen is None:
             return "unknown offset"
-        if last_seen == session.replay:
+        seen = max(seen or 0, start or 0)
+        after = self._name + _to_base36(seen)
+        if after == session.replay:
             # The client has not got to the end of the last replay. It keeps what it got of it, nobody knows how much,
             # and would hand it to the application together with another replay.
-            self._sessions[pid] = saved
             return "replay interrupted"
-        first = self._last - len(self._entries) + 1
-        if seen < first - 1 and self._dropped_at >= saved_at - self._grace:
+        if seen < self._first - 1 and self._dropped_at >= session.confirmed_at:
             return "missed too much"
-        missed = [
-            entry.message
-            for number, entry in enumerate(self._entries, first)
-            if number > seen and entry.options.reaches(session.rooms)
-        ]
-        return RestoredSession(session._replace(replay=last_seen if missed else None), missed)
+        del self._sessions[pid]
+        missed = self.missed(after, session.rooms)
+        return RestoredSession(session._replace(replay=after if missed else None), missed, after)
 
-    def _position(self, offset: str) -> int | None:
+    def missed(self, after: str, rooms: frozenset[Room]) -> list[MessageT]:
+        """Return the packets after an offset that are for a socket in these rooms."""
+        seen = self._position(after) or 0
+        return [
+            entry.message
+            for number, entry in enumerate(self._entries, self._first)
+            if number > seen and entry.options.reaches(rooms)
+        ]
+
+    @property
+    def _first(self) -> int:
+        """The number of the oldest packet that is kept."""
+        return self._last - len(self._entries) + 1
+
+    def _position(self, offset: str | None) -> int | None:
+        if offset is None:
+            return None
         digits = offset.removeprefix(self._name)
         if len(digits) == len(offset) or not digits or len(digits) > 12 or not set(digits) <= set(_DIGITS):
             return None

@@ -92,9 +92,11 @@ class Session:
         protocol: the revision, 3 or 4.
         state: where the session is in its life.
         deadline: when :meth:`on_timer` is to be called; infinite when never.
+        confirmed_at: when the latest ping was sent that the peer has answered; it has got whatever was sent before.
     """
 
-    __slots__ = ("_awaits_pong", "_ping_interval", "_ping_timeout", "deadline", "protocol", "state")
+    __slots__ = ("_awaits_pong", "_ping_interval", "_ping_timeout", "_pinged_at", "confirmed_at", "deadline",
+                 "protocol", "state")  # fmt: skip
 
     def __init__(self, *, protocol: int, ping_interval: float, ping_timeout: float, now: float) -> None:
         self.protocol: int = protocol
@@ -102,6 +104,8 @@ class Session:
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._awaits_pong = False
+        self.confirmed_at: float = now
+        self._pinged_at = now
         self.deadline: float = now
         self._rest(now)
 
@@ -116,6 +120,7 @@ class Session:
             return Action.IGNORE
         action = ON_PACKET[self.protocol][kind]
         if action is Action.HEARTBEAT or action is Action.ANSWER_PING:
+            self.confirmed_at = self._pinged_at
             self._rest(now)
         return action
 
@@ -128,6 +133,7 @@ class Session:
         if self._awaits_pong:
             return Action.PING_TIMEOUT
         self._awaits_pong = True
+        self._pinged_at = now
         self.deadline = now + self._ping_timeout
         return Action.SEND_PING
 

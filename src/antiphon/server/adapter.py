@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession, Session
 from antiphon.cluster.rooms import RoomEvent, Rooms
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from antiphon.server.remote_socket import RemoteSocket
     from antiphon.server.socket import Socket
 
-__all__ = ["Adapter", "AdapterFactory", "Delivery"]
+__all__ = ["DELIVERED", "Adapter", "AdapterFactory", "Delivery"]
 
 logger: logging.Logger = logging.getLogger("antiphon.adapter")
 
@@ -49,6 +49,10 @@ class Delivery:
             yield from connection.__await__()
 
 
+DELIVERED: Final = Delivery(())
+"""A delivery that nobody has to wait for."""
+
+
 class Adapter:
     """The adapter of one namespace, for the sockets of this server.
 
@@ -63,7 +67,7 @@ class Adapter:
     def __init__(self, nsp: Namespace) -> None:
         self.nsp = nsp
         self.rooms: Rooms = Rooms()
-        self._listeners: dict[str, list[Callable[..., object]]] = {}
+        self.__listeners: dict[str, list[Callable[..., object]]] = {}
 
     @property
     def sids(self) -> Mapping[SocketId, AbstractSet[Room]]:
@@ -73,11 +77,11 @@ class Adapter:
     # Its life
 
     def init(self) -> Awaitable[None] | None:
-        """Begin: the event loop runs now. What it returns is awaited."""
+        """Begin: the event loop runs now. It is called once before :meth:`close`. What it returns is awaited."""
         return None
 
     def close(self) -> Awaitable[None] | None:
-        """End: the namespace is gone, or the server closes. What it returns is awaited."""
+        """End: the namespace is gone, or the server closes. It is called once for each :meth:`init`, and awaited."""
         return None
 
     async def server_count(self) -> int:
@@ -102,20 +106,20 @@ class Adapter:
             raise ConfigurationError(f"an adapter has the events {', '.join(_EVENTS)}, not {event!r}")
 
         def register(listener: RoomListenerT) -> RoomListenerT:
-            self._listeners.setdefault(event, []).append(listener)
-            self.rooms.listener = self._tell
+            self.__listeners.setdefault(event, []).append(listener)
+            self.rooms.listener = self.__tell
             return listener
 
         return register
 
     def off(self, event: RoomEvent, listener: Callable[..., object] | None = None) -> None:
         """Drop a listener of an event, or all of them."""
-        kept = [] if listener is None else [known for known in self._listeners.get(event, ()) if known != listener]
-        self._listeners[event] = kept
+        kept = [] if listener is None else [known for known in self.__listeners.get(event, ()) if known != listener]
+        self.__listeners[event] = kept
 
-    def _tell(self, event: RoomEvent, room: Room, sid: SocketId) -> None:
+    def __tell(self, event: RoomEvent, room: Room, sid: SocketId) -> None:
         arguments = (room,) if event in ("create-room", "delete-room") else (room, sid)
-        for listener in self._listeners.get(event, ()):
+        for listener in self.__listeners.get(event, ()):
             try:
                 listener(*arguments)
             except Exception:
@@ -171,7 +175,7 @@ class Adapter:
         sockets = self.select(options)
         for socket in sockets:
             socket.expect_ack(ack_id, acks)
-        self._send(sockets, message, event, volatile=options.flags.volatile)
+        self.__send(sockets, message, event, volatile=options.flags.volatile)
         acks.expect(len(sockets), [socket.id for socket in sockets])
 
     def deliver(self, event: Sequence[object], data: Sequence[object], options: BroadcastOptions) -> Delivery:
@@ -186,20 +190,21 @@ class Adapter:
 
     def deliver_message(self, message: Message, event: Sequence[object], options: BroadcastOptions) -> Delivery:
         """Send an event that is encoded to the sockets here."""
-        return self._send(self.select(options), message, event, volatile=options.flags.volatile)
+        return self.__send(self.select(options), message, event, volatile=options.flags.volatile)
 
-    def _send(
+    def __send(
         self, sockets: Sequence[Socket], message: Message, event: Sequence[object], *, volatile: bool
     ) -> Delivery:
-        if self.nsp.outgoing_listeners:
-            for socket in sockets:
-                socket.notify_outgoing(event)
         connections = [socket.conn for socket in sockets]
         if volatile:
             connections = [connection for connection in connections if connection.writable]
         for connection in connections:
             send = connection.send_message
             send(message)
+        if self.nsp.outgoing_listeners:
+            # Afterwards, for a listener may emit itself.
+            for socket in sockets:
+                socket.notify_outgoing(event)
         return Delivery(connections)
 
     def select(self, options: BroadcastOptions) -> Sequence[Socket]:
@@ -260,6 +265,10 @@ class Adapter:
         """
         del pid, offset
         return "unknown session"
+
+    def missed(self, restored: RestoredSession[Message]) -> list[Message]:
+        """Return what a client is to be sent now that it has passed the middlewares: what it has missed until now."""
+        return restored.missed
 
     @property
     def recovery_offset(self) -> str | None:

@@ -37,14 +37,14 @@ class Admission:
         auth: what it gave for this namespace.
     """
 
-    __slots__ = ("_auth", "_connection", "_missed", "_nsp", "_socket", "_task")
+    __slots__ = ("_auth", "_connection", "_nsp", "_restored", "_socket", "_task")
 
     def __init__(self, nsp: Namespace, connection: Connection, auth: Mapping[str, object]) -> None:
         self._nsp = nsp
         self._connection = connection
         self._auth = auth
         self._socket: Socket | None = None
-        self._missed: list[Message] = []
+        self._restored: RestoredSession[Message] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -78,7 +78,7 @@ class Admission:
 
     def _build(self, restored: RestoredSession[Message] | RecoveryFailure) -> Socket:
         if isinstance(restored, RestoredSession):
-            self._missed = restored.missed
+            self._restored = restored
             return Socket(self._nsp, self._connection, self._auth, restored.session)
         socket = Socket(self._nsp, self._connection, self._auth)
         socket.recovery_failure = restored
@@ -117,8 +117,9 @@ class Admission:
 
     def _admit(self, socket: Socket) -> None:
         self._forget()
-        for message in self._missed:
-            socket.conn.send_message(message)
+        if self._restored is not None:
+            for message in self._nsp.adapter.missed(self._restored):
+                socket.conn.send_message(message)
         self._nsp.join(socket)
 
     def _refuse(self, socket: Socket, error: Exception) -> None:
@@ -147,3 +148,6 @@ class Admission:
             self._task.cancel()
         if self._socket is not None:
             self._socket.abandon()
+        if self._restored is not None:
+            # It was not the client's last word.
+            self._nsp.adapter.persist_session(self._restored.session)

@@ -6,6 +6,7 @@ Source: JavaScript, ``BroadcastOperator`` of ``socket.io``.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.errors import AckTimeout, ConfigurationError
 from antiphon.event import AnyEvent, Event
-from antiphon.server.adapter import Delivery
+from antiphon.server.adapter import DELIVERED
 from antiphon.server.snapshot import snapshot
 from antiphon.socketio.broadcast_acks import AcksCallback, BroadcastAcks, Responses
 from antiphon.socketio.packet import check_event_name
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from antiphon.server.socket import Socket
 
 __all__ = ["BroadcastOperator", "Broadcasting", "check_timeout", "collect_acks", "flatten", "wait_for_acks"]
+
+logger: logging.Logger = logging.getLogger("antiphon.adapter")
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
@@ -56,24 +59,20 @@ def check_timeout(seconds: float) -> float:
 
 def collect_acks(timeout: float, callback: AcksCallback) -> BroadcastAcks:
     """Make what collects acknowledgements, for some time: ``callback`` is called once, in time or when it is over."""
-
-    def finish(error: AckTimeout | None, answers: Responses[object]) -> None:
-        timer.cancel()
-        callback(error, answers)
-
-    acks = BroadcastAcks(finish)
-    timer = asyncio.get_running_loop().call_later(timeout, acks.expire)
+    acks = BroadcastAcks(callback)
+    acks.on_done(asyncio.get_running_loop().call_later(timeout, acks.expire).cancel)
     return acks
 
 
-async def wait_for_acks(begin: Callable[[AcksCallback], None]) -> Responses[Any]:
-    """Wait for what a callback is called with.
+async def wait_for_acks(timeout: float, begin: Callable[[BroadcastAcks], None]) -> Responses[Any]:
+    """Wait for acknowledgements.
 
     Args:
-        begin: is given the callback.
+        timeout: for how long, in seconds.
+        begin: asks for them; it is given what collects them.
 
     Raises:
-        AckTimeout: that is what it was called with.
+        AckTimeout: not all of them came in time.
     """
     answered: asyncio.Future[Responses[object]] = asyncio.get_running_loop().create_future()
 
@@ -85,8 +84,13 @@ async def wait_for_acks(begin: Callable[[AcksCallback], None]) -> Responses[Any]
         else:
             answered.set_result(answers)
 
-    begin(finish)
-    return await answered
+    acks = collect_acks(timeout, finish)
+    try:
+        begin(acks)
+        return await answered
+    finally:
+        # Who is cancelled does not wait any more, nor who could not ask.
+        acks.cancel()
 
 
 class Broadcasting(ABC):
@@ -148,7 +152,7 @@ class Broadcasting(ABC):
     # Emitting
 
     @overload
-    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts) -> Awaitable[None]: ...
+    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts, ack: AckFunction | None = None) -> Awaitable[None]: ...
     @overload
     def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]: ...
     def emit(self, event: str | AnyEvent, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
@@ -162,7 +166,8 @@ class Broadcasting(ABC):
 
         Returns:
             Something to await until every transport here has taken the data; there is no need to. One slow client makes
-            it wait, until that client is dropped.
+            it wait, until that client is dropped. In another thread than that of the event loop, something that does
+            not wait.
 
         Raises:
             ReservedEventError: the protocol keeps this name for itself.
@@ -174,7 +179,7 @@ class Broadcasting(ABC):
             # The thread may go on and change the data; and it is to know at once what cannot be encoded.
             nsp.check_encodable(packet)
             nsp.server.call_from_thread(self._emit, nsp, options, snapshot(packet), ack)
-            return Delivery(())
+            return DELIVERED
         return self._emit(nsp, options, packet, ack)
 
     def _emit(
@@ -183,24 +188,38 @@ class Broadcasting(ABC):
         if ack is None:
             return nsp.adapter.broadcast(packet, options)
         name, function = str(packet[0]), ack
-        self._collect(nsp, options, packet, lambda error, answers: nsp.call_ack(function, name, (error, answers)))
-        return Delivery(())
+        acks = collect_acks(
+            self._ack_timeout(nsp, options),
+            lambda error, answers: nsp.call_ack(function, name, (error, answers)),
+        )
+        try:
+            self._ask(nsp, options, packet, acks)
+        except BaseException:
+            acks.cancel()
+            raise
+        return DELIVERED
 
-    def _collect(
-        self, nsp: Namespace, options: BroadcastOptions, packet: Sequence[object], callback: AcksCallback
-    ) -> None:
-        """Broadcast, and have the callback called with what was answered."""
+    @staticmethod
+    def _ack_timeout(nsp: Namespace, options: BroadcastOptions) -> float:
         timeout = options.flags.timeout
-        acks = collect_acks(nsp.server.options.ack_timeout if timeout is None else timeout, callback)
+        return nsp.server.options.ack_timeout if timeout is None else timeout
+
+    def _ask(self, nsp: Namespace, options: BroadcastOptions, packet: Sequence[object], acks: BroadcastAcks) -> None:
+        """Broadcast, and collect what is answered."""
         nsp.adapter.broadcast_with_ack(packet, options, acks)
         nsp.server.start(self._count_servers(nsp, options, acks))
 
     @staticmethod
     async def _count_servers(nsp: Namespace, options: BroadcastOptions, acks: BroadcastAcks) -> None:
-        acks.expect_servers(1 if options.flags.local else await nsp.adapter.server_count())
+        try:
+            acks.expect_servers(1 if options.flags.local else await nsp.adapter.server_count())
+        except Exception:
+            logger.exception("server_count() of the adapter of %s failed", nsp.name)
 
     @overload
-    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts) -> Responses[R]: ...
+    async def emit_with_ack(
+        self, event: Event[tuple[*Ts], R], *args: *Ts, timeout: float | None = None
+    ) -> Responses[R]: ...
     @overload
     async def emit_with_ack(self, event: str, *args: object, timeout: float | None = None) -> Responses[object]: ...
     async def emit_with_ack(self, event: str | AnyEvent, *args: object, timeout: float | None = None) -> Responses[Any]:
@@ -224,14 +243,10 @@ class Broadcasting(ABC):
         """
         packet = (check_event_name(event), *args)
         nsp, options = self._selection()
-        if nsp.server.in_foreign_thread():
-            raise ConfigurationError(
-                "emit_with_ack must be awaited in the event loop of the server; "
-                "in a thread use emit(..., ack=function), or asyncio.run_coroutine_threadsafe"
-            )
+        nsp.server.check_thread("emit_with_ack")
         if timeout is not None:
             options = options._replace(flags=options.flags._replace(timeout=check_timeout(timeout)))
-        return await wait_for_acks(lambda finish: self._collect(nsp, options, packet, finish))
+        return await wait_for_acks(self._ack_timeout(nsp, options), lambda acks: self._ask(nsp, options, packet, acks))
 
     def send(self, *args: object) -> Awaitable[None]:
         """Emit a ``message`` event."""
@@ -246,11 +261,13 @@ class Broadcasting(ABC):
     async def all_sockets(self) -> set[SocketId]:
         """Return the ids of everyone in the selected rooms; prefer :meth:`fetch_sockets`."""
         nsp, options = self._selection()
+        nsp.server.check_thread("all_sockets")
         return await nsp.adapter.sockets(options.rooms)
 
     async def fetch_sockets(self) -> Sequence[Socket | RemoteSocket]:
         """Return everyone who is selected, on every server; those of other servers as :class:`RemoteSocket`."""
         nsp, options = self._selection()
+        nsp.server.check_thread("fetch_sockets")
         return await nsp.adapter.fetch_sockets(options)
 
     def sockets_join(self, *rooms: Room | Iterable[Room]) -> None:

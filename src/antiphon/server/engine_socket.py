@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from antiphon.engineio import v3
 from antiphon.engineio.packet import MESSAGE, PING, PONG, PROBE_PONG, Packet, PacketType, decode_text
 from antiphon.engineio.session import Action, CloseReason, Probe, ProbeAction, Session, SessionState
-from antiphon.errors import PacketError
-from antiphon.server.engine_socket_events import EngineSocketEvents
+from antiphon.errors import ConfigurationError, PacketError
+from antiphon.server.engine_socket_events import EVENTS, EngineSocketEvents
 from antiphon.server.fanout import Message
 from antiphon.server.heartbeat import Timer
 from antiphon.server.polling import Polling
@@ -111,6 +111,11 @@ class EngineSocket(Timer):
         return self._session.state.value
 
     @property
+    def confirmed_at(self) -> float:
+        """When the latest ping was sent that the client has answered, on the clock of the event loop."""
+        return self._session.confirmed_at
+
+    @property
     def remote_address(self) -> str:
         """The address of the peer."""
         return self.request.client[0] if self.request.client else ""
@@ -155,6 +160,8 @@ class EngineSocket(Timer):
         return self._listen(event, listener, once=True)
 
     def _listen(self, event: str, listener: Callable[..., object] | None, *, once: bool) -> object:
+        if event not in EVENTS:
+            raise ConfigurationError(f"an Engine.IO session has the events {', '.join(EVENTS)}, not {event!r}")
         if self._events is None:
             self._events = EngineSocketEvents(self)
         events = self._events

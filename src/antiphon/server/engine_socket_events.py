@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from antiphon.engineio.packet import Packet, PacketType, WirePacket
-from antiphon.errors import ConfigurationError
 from antiphon.server.fanout import Message
 
 if TYPE_CHECKING:
@@ -40,13 +39,7 @@ class EngineSocketEvents:
         self._drains = False
 
     def add(self, event: str, listener: Callable[..., object], *, once: bool) -> None:
-        """Register a listener.
-
-        Raises:
-            ConfigurationError: there is no such event.
-        """
-        if event not in EVENTS:
-            raise ConfigurationError(f"an Engine.IO session has the events {', '.join(EVENTS)}, not {event!r}")
+        """Register a listener."""
         taps_sending = self._taps_sending
         self._listeners.setdefault(event, []).append((listener, once))
         if event == "packet" and not self._taps_receiving:

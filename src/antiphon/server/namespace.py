@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.rooms import Rooms
 from antiphon.cluster.selection import BroadcastOptions
-from antiphon.errors import AckTimeout, ConfigurationError
+from antiphon.errors import ReservedEventError
 from antiphon.server.adapter import Adapter
 from antiphon.server.admission import Admission
 from antiphon.server.broadcast import Broadcasting, collect_acks, wait_for_acks
@@ -20,8 +20,9 @@ from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
 from antiphon.server.handlers import Ack, Handler
 from antiphon.server.registry import CONNECTION_EVENTS, Registering, Registry
+from antiphon.server.snapshot import snapshot
 from antiphon.server.socket import Socket
-from antiphon.socketio.broadcast_acks import AcksCallback, Responses
+from antiphon.socketio.broadcast_acks import BroadcastAcks, Responses
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.packet import Packet, PacketType, check_event_name
 from antiphon.types import AckFunction, SocketId
@@ -74,6 +75,7 @@ class Namespace(Registering, Broadcasting):
             _no_plain if self._json is None else self._json.dumps_plain
         )
         self._keeps_packets = False
+        self._has_begun = False
         self.encode_plain_event: Callable[[object], bytes | None] = self.encode_plain
         self.adapter: Adapter = self._make_adapter()
         self._registry.add_methods(self, Namespace)
@@ -106,7 +108,9 @@ class Namespace(Registering, Broadcasting):
 
     def begin(self) -> None:
         """Begin: the event loop runs now."""
-        self._settle(self.adapter.init(), "init")
+        if not self._has_begun:
+            self._has_begun = True
+            self._settle(self.adapter.init(), "init")
 
     def replace_adapter(self) -> None:
         """Make a new adapter, and give it the rooms of the old one."""
@@ -114,13 +118,15 @@ class Namespace(Registering, Broadcasting):
         self.adapter = self._make_adapter()
         for sid, rooms in old.sids.items():
             self.adapter.add_all(sid, rooms)
-        if self.server.is_running:
+        if self._has_begun:
             self._settle(old.close(), "close")
-            self.begin()
+            self._settle(self.adapter.init(), "init")
 
     def end(self) -> None:
-        """End: nobody can join any more."""
-        self._settle(self.adapter.close(), "close")
+        """End: nobody can join any more, or the server has closed."""
+        if self._has_begun:
+            self._has_begun = False
+            self._settle(self.adapter.close(), "close")
 
     def _settle(self, result: Awaitable[None] | None, what: str) -> None:
         if result is None:
@@ -172,14 +178,18 @@ class Namespace(Registering, Broadcasting):
             ReservedEventError: the server itself emits events of this name.
         """
         packet = (self._check_server_side(event), *args)
-        callback: AcksCallback | None = None
+        self.server.call(self._emit_server_side, snapshot(packet), ack)
+
+    def _emit_server_side(self, packet: Sequence[object], ack: AckFunction | None) -> None:
+        acks = None
         if ack is not None:
-            function = ack
-
-            def callback(error: AckTimeout | None, answers: Responses[object]) -> None:
-                self.call_ack(function, event, (error, answers))
-
-        self.server.call(self._emit_server_side, packet, callback)
+            function, name = ack, str(packet[0])
+            acks = collect_acks(
+                self.server.options.ack_timeout,
+                lambda error, answers: self.call_ack(function, name, (error, answers)),
+            )
+            acks.expect_servers(1)
+        self.adapter.server_side_emit(packet, acks)
 
     async def server_side_emit_with_ack(self, event: str, *args: object) -> Responses[object]:
         """Emit an event to the other servers of the cluster, and wait for what each answers.
@@ -192,21 +202,20 @@ class Namespace(Registering, Broadcasting):
             ReservedEventError: the server itself emits events of this name.
         """
         packet = (self._check_server_side(event), *args)
-        return await wait_for_acks(lambda finish: self._emit_server_side(packet, finish))
+        self.server.check_thread("server_side_emit_with_ack")
 
-    def _emit_server_side(self, packet: Sequence[object], callback: AcksCallback | None) -> None:
-        acks = None
-        if callback is not None:
-            acks = collect_acks(self.server.options.ack_timeout, callback)
+        def begin(acks: BroadcastAcks) -> None:
             # To the adapter each server is a client here, and it tells of all of them at once.
             acks.expect_servers(1)
-        self.adapter.server_side_emit(packet, acks)
+            self.adapter.server_side_emit(packet, acks)
+
+        return await wait_for_acks(self.server.options.ack_timeout, begin)
 
     @staticmethod
     def _check_server_side(event: str) -> str:
         name = check_event_name(event)
         if name in (*CONNECTION_EVENTS, "new_namespace"):
-            raise ConfigurationError(f'"{name}" is an event of the server itself')
+            raise ReservedEventError(name)
         return name
 
     def on_server_side_emit(self, event: Sequence[object], ack: Callable[..., object] | None = None) -> None:

@@ -120,6 +120,9 @@ class ConnectionStateRecovery:
     What each namespace keeps for them is bounded: ``max_buffer_size`` bytes of packets and ``max_sessions`` sessions.
     When there is more, the oldest goes, and whoever would have needed it is told that it was not recovered.
 
+    Each event that is kept carries its offset behind its arguments, as a string. Clients that do not know of recovery
+    see it as one more argument.
+
     Args:
         max_disconnection_duration: seconds that a client may be away.
         skip_middlewares: a client that is recovered does not pass the middlewares of the namespace again.

@@ -36,7 +36,7 @@ Middleware: TypeAlias = "Callable[[Socket], object]"
 MiddlewareT = TypeVar("MiddlewareT", bound=Callable[..., object])
 
 
-def on(name: str) -> Callable[[HandlerFunctionT], HandlerFunctionT]:
+def on(name: str | AnyEvent) -> Callable[[HandlerFunctionT], HandlerFunctionT]:
     """Make a method of a :class:`Namespace` subclass the handler of an event that cannot be the name of a method.
 
     ::
@@ -45,10 +45,10 @@ def on(name: str) -> Callable[[HandlerFunctionT], HandlerFunctionT]:
             @on("chat message")
             async def message(self, socket, text): ...
     """
-    check_listened_name(name, "on")
+    event = check_listened_name(name, "on")
 
     def mark(method: HandlerFunctionT) -> HandlerFunctionT:
-        setattr(method, _MARK, name)
+        setattr(method, _MARK, event)
         return method
 
     return mark

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from antiphon.cluster.selection import BroadcastFlags
-from antiphon.errors import AckTimeout, SocketDisconnected
+from antiphon.errors import SocketDisconnected
+from antiphon.event import AnyEvent
 from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.handshake import Handshake
 from antiphon.socketio.broadcast_acks import Responses
@@ -61,7 +62,7 @@ class RemoteSocket:
         flags = self._operator.timeout(seconds).flags
         return RemoteSocket(self._nsp, self.id, self.handshake, self.rooms, self.data, flags)
 
-    def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
+    def emit(self, event: str | AnyEvent, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
         """Emit an event to this client; returns and raises as :meth:`BroadcastOperator.emit`.
 
         Args:
@@ -72,12 +73,14 @@ class RemoteSocket:
         if ack is None:
             return self._operator.emit(event, *args)
 
-        def answered(error: AckTimeout | None, responses: Responses[object]) -> object:
+        def answered(error: Exception | None, responses: Responses[object]) -> object:
+            if error is None and not responses:
+                error = SocketDisconnected()
             return ack(error, responses[0] if responses else None)
 
         return self._operator.emit(event, *args, ack=answered)
 
-    async def emit_with_ack(self, event: str, *args: object, timeout: float | None = None) -> object:
+    async def emit_with_ack(self, event: str | AnyEvent, *args: object, timeout: float | None = None) -> object:
         """Emit an event and wait for its acknowledgement.
 
         Returns:

@@ -87,13 +87,15 @@ class Server(Registering, Broadcasting):
     # Namespaces
 
     @overload
-    def of(self, name: str | re.Pattern[str] | NamespaceFunction, namespace_class: type[NamespaceT]) -> NamespaceT: ...
+    def of(self, name: str, namespace_class: type[NamespaceT]) -> NamespaceT: ...
+    @overload
+    def of(self, name: str, namespace_class: Callable[[Socket], object] | None = None) -> Namespace: ...
     @overload
     def of(
         self,
-        name: str | re.Pattern[str] | NamespaceFunction,
-        namespace_class: Callable[[Socket], object] | None = None,
-    ) -> Namespace: ...
+        name: re.Pattern[str] | NamespaceFunction,
+        namespace_class: type[Namespace] | Callable[[Socket], object] | None = None,
+    ) -> ParentNamespace: ...
     def of(
         self,
         name: str | re.Pattern[str] | NamespaceFunction,
@@ -132,6 +134,7 @@ class Server(Registering, Broadcasting):
         if known is not None:
             if known.sockets or known.waiting:
                 raise ConfigurationError(f"{name} has clients already, and is no {wanted.__name__}")
+            known.end()
             return self._add(name, wanted, known.registry)
         for parent in self.parents:
             if wanted is Namespace and parent.is_pattern and parent.allows(name, {}):
@@ -148,7 +151,7 @@ class Server(Registering, Broadcasting):
     def _install(self, namespace: Namespace) -> None:
         self._namespaces[namespace.name] = namespace
         if self.is_running:
-            namespace.begin()
+            self.call(namespace.begin)
         if namespace.name == "/":
             self.sockets = namespace
         else:
@@ -229,7 +232,7 @@ class Server(Registering, Broadcasting):
             raise ConfigurationError(f"an adapter is made by a subclass of Adapter, or a function, not {factory!r}")
         self._adapter = factory
         for namespace in self._namespaces.values():
-            namespace.replace_adapter()
+            self.call(namespace.replace_adapter)
         return self
 
     def make_adapter(self, namespace: Namespace) -> Adapter:
@@ -248,6 +251,15 @@ class Server(Registering, Broadcasting):
         """
         if not callable(function):
             raise ConfigurationError(f"an exception handler is a function(error, event, socket), not {function!r}")
+        try:
+            inspect.signature(function).bind(None, None, None)
+        except TypeError:
+            raise ConfigurationError(
+                "an exception handler takes three arguments: the error, the name of the event, and the socket"
+            ) from None
+        except ValueError:
+            # Some built-in functions do not tell.
+            pass
         self._exception_handler = function
         return function
 
@@ -366,6 +378,18 @@ class Server(Registering, Broadcasting):
     def in_foreign_thread(self) -> bool:
         """Whether this is another thread than that of the event loop."""
         return self.thread is not None and self.thread != get_ident()
+
+    def check_thread(self, method: str) -> None:
+        """Check that a method that waits is awaited in the event loop of the server.
+
+        Raises:
+            ConfigurationError: it is not.
+        """
+        if self.in_foreign_thread():
+            raise ConfigurationError(
+                f"{method} must be awaited in the event loop of the server; "
+                "in a thread use emit(..., ack=function), or asyncio.run_coroutine_threadsafe"
+            )
 
     def call_from_thread(self, function: Callable[..., object], *args: object) -> None:
         """Call a function in the thread of the event loop; order is kept for each calling thread."""

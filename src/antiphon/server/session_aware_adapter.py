@@ -38,7 +38,7 @@ class SessionAwareAdapter(Adapter):
         self._log: RecoveryLog[Message] = RecoveryLog(
             name=secrets.token_urlsafe(3) + ".",
             lifetime=self._lifetime,
-            grace=options.ping_interval + options.ping_timeout,
+            grace=options.ping_interval + 2 * options.ping_timeout,
             max_size=recovery.max_buffer_size,
             max_sessions=recovery.max_sessions,
         )
@@ -73,6 +73,10 @@ class SessionAwareAdapter(Adapter):
     def restore_session(self, pid: str, offset: str | None) -> RestoredSession[Message] | RecoveryFailure:
         """Take a session out."""
         return self._log.restore(pid, offset, self._now())
+
+    def missed(self, restored: RestoredSession[Message]) -> list[Message]:
+        """Return what the client has not seen, with what came after the session was taken out."""
+        return self._log.missed(restored.after, restored.session.rooms)
 
     # Forgetting
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import is_dataclass
 
 __all__ = ["snapshot"]
 
@@ -15,8 +17,10 @@ def snapshot(packet: Sequence[object]) -> list[object]:
 def _copy(value: object) -> object:
     if isinstance(value, dict):
         return {key: _copy(item) for key, item in value.items()}
-    if type(value) is list or type(value) is tuple:
+    if isinstance(value, list | tuple):
         return [_copy(item) for item in value]
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
+    if is_dataclass(value):
+        return deepcopy(value)
     return value

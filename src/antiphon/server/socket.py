@@ -15,6 +15,7 @@ from antiphon.cluster.recovery import RecoveryFailure, Session
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.errors import AckTimeout, SocketDisconnected
 from antiphon.event import AnyEvent, Event
+from antiphon.server.adapter import DELIVERED
 from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
@@ -102,7 +103,7 @@ class Socket(SocketEvents):
         else:
             self.id = SocketId(secrets.token_urlsafe(15))
         start = nsp.adapter.recovery_offset
-        if start is not None:
+        if start is not None and conn.protocol != 3:
             self._recovery = _Recovery(secrets.token_urlsafe(15), start, recovered=False)
 
     def __repr__(self) -> str:
@@ -172,7 +173,7 @@ class Socket(SocketEvents):
     # Emitting
 
     @overload
-    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts) -> Awaitable[None]: ...
+    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts, ack: AckFunction | None = None) -> Awaitable[None]: ...
     @overload
     def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]: ...
     def emit(self, event: str | AnyEvent, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
@@ -184,7 +185,8 @@ class Socket(SocketEvents):
             ack: called with the arguments of the acknowledgement. To wait for it, use :meth:`emit_with_ack`.
 
         Returns:
-            Something to await until the transport has taken the data; there is no need to.
+            Something to await until the transport has taken the data; there is no need to. In another thread than that
+            of the event loop, something that does not wait.
 
         Raises:
             ReservedEventError: the protocol keeps this name for itself.
@@ -210,7 +212,7 @@ class Socket(SocketEvents):
                     self.nsp.call_ack(function, name, answer, self)
 
         self.send_event([event, *args], _PLAIN, callback)
-        return conn
+        return conn if get_ident() == conn.thread else DELIVERED
 
     def send_event(self, packet: list[object], flags: BroadcastFlags, callback: AckCallback | None) -> None:
         """Send an event to this client, from any thread.
@@ -232,20 +234,24 @@ class Socket(SocketEvents):
         """Do the same in the thread of the event loop; return the id of the acknowledgement that is waited for."""
         nsp, conn = self.nsp, self.conn
         if callback is None:
-            if nsp.keeps_packets and self.connected:
+            if nsp.keeps_packets and (self.connected or self._ended):
                 # So it is kept, and reaches the client when it comes back.
                 nsp.adapter.broadcast(packet, BroadcastOptions(frozenset((self.id,)), flags=flags))
                 return None
             ack_id = None
         else:
             ack_id = nsp.next_ack_id()
-        message = nsp.encode_event(packet, ack_id, compress=flags.compress)
+        data = packet
+        if self._recovery is not None and callback is None and isinstance(packet[-1], str):
+            # Emitted by a middleware: it is not kept, but the client would take its text for an offset.
+            data = [*packet, self._recovery.start]
+        message = nsp.encode_event(data, ack_id, compress=flags.compress)
         if callback is not None and ack_id is not None and not self._await_ack(ack_id, callback, flags.timeout):
             return None
-        if nsp.outgoing_listeners:
-            self.notify_outgoing(packet)
         if not flags.volatile or conn.writable:
             conn.send_message(message)
+        if nsp.outgoing_listeners:
+            self.notify_outgoing(packet)
         return ack_id
 
     def forget_ack(self, ack_id: int | None) -> None:
@@ -297,7 +303,7 @@ class Socket(SocketEvents):
         return self.emit("message", *args)
 
     @overload
-    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts) -> R: ...
+    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts, timeout: float | None = None) -> R: ...
     @overload
     async def emit_with_ack(self, event: str, *args: object, timeout: float | None = None) -> object: ...
     async def emit_with_ack(self, event: str | AnyEvent, *args: object, timeout: float | None = None) -> object:
@@ -430,7 +436,15 @@ class Socket(SocketEvents):
         recovery = self._recovery
         if recovery is not None and reason not in _FINAL:
             self.nsp.adapter.persist_session(
-                Session(self.id, recovery.pid, self.rooms, self._data or {}, recovery.start, recovery.replay)
+                Session(
+                    sid=self.id,
+                    pid=recovery.pid,
+                    rooms=self.rooms,
+                    data=self._data or {},
+                    start=recovery.start,
+                    confirmed_at=self.conn.confirmed_at,
+                    replay=recovery.replay,
+                )
             )
         self._leave()
         self.client.left(self)

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 from antiphon.cluster.selection import BroadcastFlags
-from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
+from antiphon.errors import AckTimeout, SocketDisconnected
 from antiphon.event import AnyEvent, Event
+from antiphon.server.adapter import DELIVERED
 from antiphon.server.broadcast import BroadcastOperator, check_timeout
 from antiphon.socketio.packet import check_event_name
 from antiphon.types import AckFunction, Room
@@ -83,7 +84,7 @@ class SocketEmitter:
     # Emitting
 
     @overload
-    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts) -> Awaitable[None]: ...
+    def emit(self, event: Event[tuple[*Ts], object], *args: *Ts, ack: AckFunction | None = None) -> Awaitable[None]: ...
     @overload
     def emit(self, event: str, *args: object, ack: AckFunction | None = None) -> Awaitable[None]: ...
     def emit(self, event: str | AnyEvent, *args: object, ack: AckFunction | None = None) -> Awaitable[None]:
@@ -106,7 +107,7 @@ class SocketEmitter:
                     socket.nsp.call_ack(function, name, answer, socket)
 
         self._socket.send_event([name, *args], self._flags, callback)
-        return self._socket.conn
+        return self._socket.conn if not self._socket.nsp.server.in_foreign_thread() else DELIVERED
 
     def send(self, *args: object) -> Awaitable[None]:
         """Emit a ``message`` event."""
@@ -117,7 +118,7 @@ class SocketEmitter:
         return self.emit("message", *args)
 
     @overload
-    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts) -> R: ...
+    async def emit_with_ack(self, event: Event[tuple[*Ts], R], *args: *Ts, timeout: float | None = None) -> R: ...
     @overload
     async def emit_with_ack(self, event: str, *args: object, timeout: float | None = None) -> object: ...
     async def emit_with_ack(self, event: str | AnyEvent, *args: object, timeout: float | None = None) -> object:
@@ -126,11 +127,7 @@ class SocketEmitter:
         name = check_event_name(event)
         if timeout is not None:
             flags = flags._replace(timeout=check_timeout(timeout))
-        if socket.nsp.server.in_foreign_thread():
-            raise ConfigurationError(
-                "emit_with_ack must be awaited in the event loop of the server; "
-                "in a thread use emit(..., ack=function), or asyncio.run_coroutine_threadsafe"
-            )
+        socket.nsp.server.check_thread("emit_with_ack")
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def finish(error: AckTimeout | SocketDisconnected | None, answer: Sequence[object]) -> None:

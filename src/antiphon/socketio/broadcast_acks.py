@@ -20,7 +20,7 @@ class Responses(list[R]):
     """What the clients of a broadcast answered: the first argument of each acknowledgement, as they came.
 
     Attributes:
-        by_id: the answers by socket; those of other servers come without a name and are missing here.
+        by_id: the answers by socket, as far as the adapter knows who has answered.
         missing: the sockets that were waited for and have not answered: they left, or were too slow.
     """
 
@@ -61,7 +61,10 @@ class BroadcastAcks:
 
     def on_done(self, cleanup: Callable[[], None]) -> None:
         """Have a function called when it is over."""
-        self._cleanups.append(cleanup)
+        if self.done:
+            cleanup()
+        else:
+            self._cleanups.append(cleanup)
 
     def expect_servers(self, count: int) -> None:
         """Be told how many servers will say how many clients they have asked."""
@@ -98,15 +101,22 @@ class BroadcastAcks:
         if not self.done:
             self._finish(AckTimeout(responses=self.responses, missing=self.responses.missing))
 
+    def cancel(self) -> None:
+        """Stop: the callback is not called any more."""
+        self._callback = None
+        self._clean()
+
+    def _clean(self) -> None:
+        for cleanup in self._cleanups:
+            cleanup()
+        self._cleanups.clear()
+
     def _check(self) -> None:
         if self._servers == self._expected_servers and self._expected == 0:
             self._finish(None)
 
     def _finish(self, error: AckTimeout | None) -> None:
         callback, self._callback = self._callback, None
-        if callback is None:
-            return
-        for cleanup in self._cleanups:
-            cleanup()
-        self._cleanups.clear()
-        callback(error, self.responses)
+        if callback is not None:
+            self._clean()
+            callback(error, self.responses)
