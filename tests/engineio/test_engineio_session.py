@@ -95,6 +95,54 @@ def test_messages_do_not_count_as_heartbeats():
     assert alive.deadline == NOW + 25
 
 
+def test_a_peer_has_got_what_was_sent_before_the_ping_that_it_has_answered():
+    alive = session(4)
+    assert alive.confirmed_at == NOW
+    alive.on_timer(NOW + 25)
+    assert alive.confirmed_at == NOW, "the ping is on its way"
+    alive.on_packet(PacketType.PONG, NOW + 30)
+    assert alive.confirmed_at == NOW + 25
+    alive.on_timer(NOW + 55)
+    assert alive.confirmed_at == NOW + 25
+    alive.on_packet(PacketType.PONG, NOW + 74)
+    assert alive.confirmed_at == NOW + 55
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PacketType if kind is not PacketType.PONG])
+def test_nothing_but_a_pong_confirms_anything(kind):
+    alive = session(4)
+    alive.on_timer(NOW + 25)
+    alive.on_packet(kind, NOW + 30)
+    assert alive.confirmed_at == NOW
+
+
+def test_a_pong_that_was_not_asked_for_confirms_nothing_new():
+    alive = session(4)
+    alive.on_packet(PacketType.PONG, NOW + 10)
+    assert alive.confirmed_at == NOW
+    alive.on_timer(NOW + 35)
+    alive.on_packet(PacketType.PONG, NOW + 36)
+    alive.on_packet(PacketType.PONG, NOW + 40)
+    assert alive.confirmed_at == NOW + 35
+
+
+def test_a_pong_after_the_end_confirms_nothing():
+    closing, closed = session(4), session(4)
+    for ended in (closing, closed):
+        ended.on_timer(NOW + 25)
+    closing.begin_close(NOW + 26)
+    closed.finish()
+    for ended in (closing, closed):
+        ended.on_packet(PacketType.PONG, NOW + 27)
+        assert ended.confirmed_at == NOW
+
+
+def test_the_ping_of_a_v3_client_says_nothing_of_what_it_has_got():
+    alive = session(3)
+    alive.on_packet(PacketType.PING, NOW + 25)
+    assert alive.confirmed_at == NOW
+
+
 def test_a_v3_session_waits_for_the_ping_of_the_client():
     alive = session(3)
     assert alive.deadline == NOW + 45

@@ -2,82 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
 import pytest
 
 from antiphon import ConnectionRefused, ConnectionStateRecovery, Socket
-from interop_driver import TRANSPORTS, Client, Relay, relay, until
-
-if TYPE_CHECKING:
-    from conftest import Stage
-
-
-class Guest:
-    """A client behind a network that can be cut, and the sockets that the server has made for it."""
-
-    def __init__(self, stage: Stage, front: Relay, client: Client, sockets: list[Socket]) -> None:
-        self.stage, self.front, self.client, self.sockets = stage, front, client, sockets
-
-    @property
-    def socket(self) -> Socket:
-        return self.sockets[-1]
-
-    def emit(self, event: str, *args: object) -> None:
-        self.stage.running.call(lambda: self.stage.io.emit(event, *args))
-
-    def hear(self, event: str) -> list[object]:
-        """Return the arguments of an event without the offset, which must be there."""
-        *args, offset = self.client.expect_event(event)
-        assert isinstance(offset, str)
-        return args
-
-    def cut(self) -> None:
-        """Cut the network, and wait until both sides know."""
-        socket = self.socket
-        # Between two polls there is nothing to cut, and the server would learn of it much later.
-        until(lambda: socket.conn.writable)
-        self.front.target = None
-        self.front.cut()
-        self.client.expect("disconnect")
-        until(lambda: not socket.connected)
-
-    def mend(self) -> bool:
-        """Let the client come back; say whether it was recovered, as it sees it itself."""
-        self.front.target = self.stage.running.port
-        report = self.client.expect("connect")
-        assert report["recovered"] == self.socket.recovered
-        return bool(report["recovered"])
-
-
-Invite = Callable[..., Guest]
-
-
-@pytest.fixture
-def invite(serve, node, transport) -> Iterator[Invite]:
-    """Start a server with recovery and connect a client to it."""
-    with relay() as front:
-
-        def start(recovery: ConnectionStateRecovery | bool = True, *, reconnect: int = 10, **options: object) -> Guest:
-            stage = serve(connection_state_recovery=recovery, **options)
-            sockets: list[Socket] = []
-            stage.io.on("connection", sockets.append)
-            front.target = stage.running.port
-            client = node.client(
-                f"{front.url}/",
-                transports=TRANSPORTS[transport],
-                reconnection=True,
-                reconnectionDelay=reconnect,
-                reconnectionDelayMax=reconnect,
-                randomizationFactor=0,
-            )
-            client.expect_connect()
-            if transport == "upgrade":
-                client.expect("upgrade", transport="websocket")
-            return Guest(stage, front, client, sockets)
-
-        yield start
+from interop_driver import TRANSPORTS, relay, until
+from recovery_guests import Invite, invite  # noqa: F401 - a fixture
 
 
 def test_id_rooms_data_and_what_was_missed_are_restored(invite: Invite):

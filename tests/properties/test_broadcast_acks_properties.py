@@ -24,7 +24,7 @@ class BroadcastAcksMachine(RuleBasedStateMachine):
     @initialize(sizes=st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=3))
     def start(self, sizes):
         self.outcomes = []
-        self.cleanups = 0
+        self.cleanups = self.wanted = self.cleaned = 0
         self.acks = BroadcastAcks(lambda error, responses: self.outcomes.append((error, responses)))
         self.acks.on_done(self.clean_up)
         self.servers = [
@@ -35,6 +35,7 @@ class BroadcastAcksMachine(RuleBasedStateMachine):
         self.knows_servers = False
         self.answers = []
         self.over = None
+        self.cancelled = False
 
     def clean_up(self):
         assert self.outcomes == []
@@ -94,12 +95,30 @@ class BroadcastAcksMachine(RuleBasedStateMachine):
             self.acks.expire()
             self.happen(error=True)
 
+    @rule(really=st.integers(0, 9))
+    def cancel(self, really):
+        if not really:
+            self.acks.cancel()
+            if self.over is None:
+                self.over, self.cancelled = self.expected(), True
+
+    @rule()
+    def clean_up_too(self):
+        """Ask for another cleanup: it is called at once, or when it is over."""
+        self.acks.on_done(self.clean_up_again)
+        self.wanted += 1
+
+    def clean_up_again(self):
+        self.cleaned += 1
+
     @invariant()
-    def the_callback_is_called_once_when_it_is_over(self):
+    def the_callback_is_called_once_when_it_is_over_unless_it_was_cancelled(self):
         if hasattr(self, "acks"):
             over = self.over is not None
             assert self.acks.done is over
-            assert len(self.outcomes) == self.cleanups == over
+            assert self.cleanups == over
+            assert len(self.outcomes) == (over and not self.cancelled)
+            assert self.cleaned == (self.wanted if over else 0)
 
     @invariant()
     def the_responses_are_those_that_came_in_time(self):

@@ -193,6 +193,63 @@ def test_it_is_over_while_the_callback_runs():
     assert acks.responses == []
 
 
+def test_a_cleanup_that_comes_too_late_is_called_at_once(acks):
+    acks.expect_servers(0)
+    called = []
+    acks.on_done(lambda: called.append("late"))
+    assert called == ["late"]
+    acks.expire()
+    assert called == ["late"]
+
+
+# Who does not wait any more
+
+
+def test_the_callback_is_not_called_once_it_is_cancelled(acks, outcomes):
+    acks.expect_servers(1)
+    acks.expect(1, ["a"])
+    acks.cancel()
+    assert acks.done
+    acks.answer("late", "a")
+    acks.leave("b")
+    acks.expect(1, ["c"])
+    acks.expire()
+    assert outcomes == []
+    assert (acks.responses, acks.responses.by_id, acks.responses.missing) == ([], {}, {"a"})
+
+
+def test_nor_if_nobody_was_asked_yet(acks, outcomes):
+    acks.cancel()
+    acks.expect(0)
+    acks.expect_servers(1)
+    assert outcomes == []
+
+
+def test_cancelling_cleans_up_once(acks):
+    called = []
+    acks.on_done(lambda: called.append("first"))
+    acks.on_done(lambda: called.append("second"))
+    acks.cancel()
+    acks.cancel()
+    acks.expire()
+    assert called == ["first", "second"]
+
+
+def test_a_cleanup_after_cancelling_is_called_at_once(acks):
+    called = []
+    acks.cancel()
+    acks.on_done(lambda: called.append("late"))
+    assert called == ["late"]
+
+
+def test_it_may_be_cancelled_when_it_is_over(acks, outcomes):
+    called = []
+    acks.on_done(lambda: called.append("cleanup"))
+    acks.expect_servers(0)
+    acks.cancel()
+    assert (len(outcomes), called) == (1, ["cleanup"])
+
+
 # What users get
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession
 from antiphon.errors import ConnectionRefused
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
+from antiphon.server.registry import Middleware
 from antiphon.server.socket import Socket
+from antiphon.server.tasks import is_cancelled_itself
 from antiphon.socketio.packet import Packet, PacketType
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Admission:
         self._connection.add_waiting(self._nsp.name, self)
         pid, offset = self._auth.get("pid"), self._auth.get("offset")
         if not self._nsp.keeps_packets or not isinstance(pid, str):
-            self._run(Socket(self._nsp, self._connection, self._auth), 0)
+            self._ask(Socket(self._nsp, self._connection, self._auth))
             return
         # The client may know sooner than we that its old connection is dead.
         previous = self._nsp.pids.get(pid)
@@ -63,7 +65,7 @@ class Admission:
         if isinstance(restored, Awaitable):
             self._wait(self._await_session(restored))
         else:
-            self._run(self._build(restored), 0)
+            self._ask(self._build(restored))
 
     def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._task = self._nsp.server.start_task(coroutine, name=f"admission to {self._nsp.name}")
@@ -74,7 +76,7 @@ class Admission:
         except Exception:
             logger.exception("the session of a client of %s could not be restored", self._nsp.name)
             result = "unknown session"
-        self._run(self._build(result), 0)
+        self._ask(self._build(result))
 
     def _build(self, restored: RestoredSession[Message] | RecoveryFailure) -> Socket:
         if isinstance(restored, RestoredSession):
@@ -84,38 +86,56 @@ class Admission:
         socket.recovery_failure = restored
         return socket
 
-    def _run(self, socket: Socket, index: int) -> None:
-        """Call the middlewares from ``index`` on."""
+    def _ask(self, socket: Socket) -> None:
+        """Call the middlewares, and wait for the first that has to be waited for in a task."""
         self._socket = socket
         recovery = self._nsp.server.options.recovery
-        middlewares = self._nsp.registry.middlewares
-        if socket.recovered and recovery is not None and recovery.skip_middlewares:
-            index = len(middlewares)
+        skips = socket.recovered and recovery is not None and recovery.skip_middlewares
+        middlewares = iter(() if skips else tuple(self._nsp.registry.middlewares))
         try:
-            while index < len(middlewares):
-                index += 1
-                result = middlewares[index - 1](socket)
+            for middleware in middlewares:
+                result = middleware(socket)
                 if inspect.isawaitable(result):
-                    self._wait(self._await_middleware(socket, result, index))
+                    self._wait(self._ask_on(socket, result, middlewares))
+                    return
+                if socket.is_ended:
                     return
         except Exception as error:  # noqa: BLE001 - whatever it was, the client is not let in
             self._refuse(socket, error)
         else:
             self._admit(socket)
 
-    async def _await_middleware(self, socket: Socket, result: Awaitable[object], index: int) -> None:
+    async def _ask_on(self, socket: Socket, result: object, middlewares: Iterator[Middleware]) -> None:
+        """Wait, and call the rest of the middlewares."""
         try:
-            await result
+            while True:
+                if inspect.isawaitable(result):
+                    await result
+                if socket.is_ended:
+                    return
+                middleware = next(middlewares, None)
+                if middleware is None:
+                    break
+                result = middleware(socket)
+        except asyncio.CancelledError as error:
+            if is_cancelled_itself():
+                raise
+            # It has waited for something that was cancelled elsewhere.
+            self._refuse(socket, RuntimeError(f"a middleware has waited for something that was cancelled: {error!r}"))
         except Exception as error:  # noqa: BLE001
             self._refuse(socket, error)
         else:
-            self._run(socket, index)
+            self._admit(socket)
 
     def _forget(self) -> None:
         self._nsp.waiting.discard(self)
         self._connection.remove_waiting(self._nsp.name)
 
     def _admit(self, socket: Socket) -> None:
+        if socket.is_ended or socket.conn.ready_state != "open":
+            # A middleware has closed the connection.
+            self.cancel()
+            return
         self._forget()
         if self._restored is not None:
             for message in self._nsp.adapter.missed(self._restored):
@@ -123,6 +143,8 @@ class Admission:
         self._nsp.join(socket)
 
     def _refuse(self, socket: Socket, error: Exception) -> None:
+        if socket.is_ended:
+            return
         self._forget()
         if isinstance(error, ConnectionRefused):
             message, data = error.message, error.data

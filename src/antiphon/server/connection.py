@@ -17,6 +17,7 @@ from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.fanout import Message
 from antiphon.server.heartbeat import Timer
 from antiphon.server.request import Request
+from antiphon.server.tasks import is_cancelled_itself
 from antiphon.socketio.json_parser import JSONDecoder, decode_event
 from antiphon.socketio.packet import Packet, PacketType
 from antiphon.types import DisconnectReason
@@ -160,8 +161,20 @@ class Connection(Timer):
                     self.add_waiting(nsp, task)
                 return
             if allowed:
-                self._server.child_of(parent, nsp).admit(self, auth)
+                self._enter_child(parent, nsp, auth)
                 return
+        self._refuse_namespace(nsp)
+
+    def _enter_child(self, parent: ParentNamespace, nsp: str, auth: Mapping[str, object]) -> None:
+        try:
+            namespace = self._server.child_of(parent, nsp)
+        except Exception as error:  # noqa: BLE001 - the class of the user, or the adapter, cannot be made
+            parent.report(error, f"of({nsp!r})")
+            self._refuse_namespace(nsp)
+        else:
+            namespace.admit(self, auth)
+
+    def _refuse_namespace(self, nsp: str) -> None:
         self.send(Packet(PacketType.CONNECT_ERROR, nsp, {"message": "Invalid namespace"}))
 
     async def _await_parent(
@@ -170,11 +183,14 @@ class Connection(Timer):
         allowed: object = False
         try:
             allowed = await answer
+        except asyncio.CancelledError:
+            if is_cancelled_itself():
+                raise
         except Exception as error:  # noqa: BLE001
             parents[0].report(error, f"of({nsp!r})")
         self.remove_waiting(nsp)
         if allowed:
-            self._server.child_of(parents[0], nsp).admit(self, auth)
+            self._enter_child(parents[0], nsp, auth)
         else:
             self._try_parents(nsp, auth, parents[1:])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from antiphon.engineio.packet import Packet, PacketType, WirePacket
 from antiphon.server.fanout import Message
+from antiphon.server.transport import Transport
 
 if TYPE_CHECKING:
     from antiphon.server.engine_socket import EngineSocket
@@ -30,22 +31,21 @@ class EngineSocketEvents:
         socket: the session.
     """
 
-    __slots__ = ("_drains", "_listeners", "_socket", "_taps_receiving")
+    __slots__ = ("_drains", "_listeners", "_socket", "_tapped", "_taps_receiving")
 
     def __init__(self, socket: EngineSocket) -> None:
         self._socket = socket
         self._listeners: dict[str, list[tuple[Callable[..., object], bool]]] = {}
         self._taps_receiving = False
+        self._tapped: Transport | None = None
         self._drains = False
 
     def add(self, event: str, listener: Callable[..., object], *, once: bool) -> None:
         """Register a listener."""
-        taps_sending = self._taps_sending
         self._listeners.setdefault(event, []).append((listener, once))
         if event == "packet" and not self._taps_receiving:
             self._tap_receiving()
-        if self._taps_sending and not taps_sending:
-            self.tap_sending()
+        self.tap_sending()
 
     def remove(self, event: str, listener: Callable[..., object] | None) -> None:
         """Drop a listener, or all of an event."""
@@ -82,9 +82,10 @@ class EngineSocketEvents:
 
     def tap_sending(self) -> None:
         """See what the session sends, after it has changed its transport too."""
-        if not self._taps_sending:
-            return
         socket = self._socket
+        if not self._taps_sending or socket.transport is self._tapped:
+            return
+        self._tapped = socket.transport
         send_text, send_message = socket.send_text, socket.send_message
 
         def tapped_text(data: bytes) -> None:

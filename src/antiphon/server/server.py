@@ -134,8 +134,13 @@ class Server(Registering, Broadcasting):
         if known is not None:
             if known.sockets or known.waiting:
                 raise ConfigurationError(f"{name} has clients already, and is no {wanted.__name__}")
-            known.end()
-            return self._add(name, wanted, known.registry)
+            self.call(known.end)
+            replacement = self._add(name, wanted, known.registry)
+            for parent in self.parents:
+                if known in parent.children:
+                    parent.children.discard(known)
+                    parent.children.add(replacement)
+            return replacement
         for parent in self.parents:
             if wanted is Namespace and parent.is_pattern and parent.allows(name, {}):
                 return self.child_of(parent, name)
@@ -155,7 +160,7 @@ class Server(Registering, Broadcasting):
         if namespace.name == "/":
             self.sockets = namespace
         else:
-            self.sockets.announce(namespace)
+            self.call(self.sockets.announce, namespace)
 
     def _parent(self, match: object, child_class: type[Namespace], *, last: bool) -> ParentNamespace:
         if not isinstance(match, re.Pattern) and not callable(match):
@@ -299,7 +304,7 @@ class Server(Registering, Broadcasting):
         for namespace in list(self._namespaces.values()):
             namespace.begin()
         for function in self._background:
-            self.start_task(function(), name=getattr(function, "__name__", None))
+            self._start_background(function)
 
     def on_connection(self, conn: EngineSocket) -> None:
         """Serve the client behind an Engine.IO session. JavaScript: ``onconnection``."""
@@ -368,12 +373,19 @@ class Server(Registering, Broadcasting):
         Raises:
             ConfigurationError: it is not an async function without arguments.
         """
-        if not inspect.iscoroutinefunction(function):
+        try:
+            fits = inspect.iscoroutinefunction(function) and inspect.signature(function).bind() is not None
+        except TypeError:
+            fits = False
+        if not fits:
             raise ConfigurationError(f"a background task is an async function without arguments, not {function!r}")
         self._background.append(function)
-        if self.is_running and not self.in_foreign_thread():
-            self.start_task(function(), name=function.__name__)
+        if self.is_running:
+            self.call(self._start_background, function)
         return function
+
+    def _start_background(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        self.start_task(function(), name=getattr(function, "__name__", None))
 
     def in_foreign_thread(self) -> bool:
         """Whether this is another thread than that of the event loop."""

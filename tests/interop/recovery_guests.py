@@ -1,0 +1,128 @@
+"""Clients whose network can be cut, for the tests of connection state recovery."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from antiphon import ConnectionStateRecovery, Socket
+from interop_driver import TRANSPORTS, Client, Relay, relay, until
+
+if TYPE_CHECKING:
+    from antiphon.server.engine_socket import EngineSocket
+    from conftest import Stage
+
+__all__ = ["Gate", "Guest", "Invite", "invite"]
+
+
+class Guest:
+    """A client behind a network that can be cut, and the sockets that the server has made for it."""
+
+    def __init__(self, stage: Stage, front: Relay, client: Client, sockets: list[Socket]) -> None:
+        self.stage, self.front, self.client, self.sockets = stage, front, client, sockets
+
+    @property
+    def socket(self) -> Socket:
+        return self.sockets[-1]
+
+    def emit(self, event: str, *args: object) -> None:
+        self.stage.running.call(lambda: self.stage.io.emit(event, *args))
+
+    def hear(self, event: str) -> list[object]:
+        """Return the arguments of an event without the offset, which must be there."""
+        *args, offset = self.client.expect_event(event)
+        assert isinstance(offset, str)
+        return args
+
+    def heard(self, event: str) -> list[object]:
+        """Return the first argument of each event of this name, of all that have come so far."""
+        return [entry["args"][0] for entry in self.client.seen.all if entry.get("event") == event]
+
+    def cut(self, conn: EngineSocket | None = None) -> None:
+        """Cut the network, and wait until both sides know; ``conn`` is that of the latest socket if it is not given."""
+        connection = self.socket.conn if conn is None else conn
+        # Between two polls there is nothing to cut, and the server would learn of it much later.
+        until(lambda: connection.writable)
+        self.front.target = None
+        self.front.cut()
+        self.client.expect("disconnect")
+        until(lambda: connection.ready_state == "closed")
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function in the thread of the server."""
+        self.stage.running.call(function)
+
+    def close_gate(self) -> Gate:
+        """Let nobody in any more until the gate is opened."""
+        gate = Gate(self)
+        self.call(lambda: self.stage.io.use(gate.wait))
+        return gate
+
+    def come_back(self) -> None:
+        """Let the client come back; a gate may keep it waiting."""
+        self.front.target = self.stage.running.port
+
+    def mend(self) -> bool:
+        """Let the client come back; say whether it was recovered, as it sees it itself."""
+        self.come_back()
+        report = self.client.expect("connect")
+        assert report["recovered"] == self.socket.recovered
+        return bool(report["recovered"])
+
+
+class Gate:
+    """A middleware that takes its time.
+
+    Attributes:
+        waiting: the sockets that have come, in order.
+    """
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._opened = asyncio.Event()
+        self.waiting: list[Socket] = []
+
+    async def wait(self, socket: Socket) -> None:
+        self.waiting.append(socket)
+        await self._opened.wait()
+
+    def expect(self, number: int = 1) -> Socket:
+        """Wait until so many have come, and return the latest."""
+        until(lambda: len(self.waiting) >= number)
+        return self.waiting[-1]
+
+    def open(self) -> None:
+        self._guest.call(self._opened.set)
+
+
+Invite = Callable[..., Guest]
+
+
+@pytest.fixture
+def invite(serve, node, transport) -> Iterator[Invite]:
+    """Start a server with recovery and connect a client to it."""
+    with relay() as front:
+
+        def start(recovery: ConnectionStateRecovery | bool = True, *, reconnect: int = 10, **options: object) -> Guest:
+            """Start; ``reconnect`` are the milliseconds between the attempts of the client."""
+            stage = serve(connection_state_recovery=recovery, **options)
+            sockets: list[Socket] = []
+            stage.io.on("connection", sockets.append)
+            front.target = stage.running.port
+            client = node.client(
+                f"{front.url}/",
+                transports=TRANSPORTS[transport],
+                reconnection=True,
+                reconnectionDelay=reconnect,
+                reconnectionDelayMax=reconnect,
+                randomizationFactor=0,
+            )
+            client.expect_connect()
+            if transport == "upgrade":
+                client.expect("upgrade", transport="websocket")
+            return Guest(stage, front, client, sockets)
+
+        yield start
