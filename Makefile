@@ -27,7 +27,7 @@ coverage: $(STAMPS)/dev
 bench: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/interop bench/sioload bench/limit_server
 	$(BIN)/python bench/run.py $(ARGS)
 
-docs: $(STAMPS)/docs
+docs: $(STAMPS)/dev
 	$(BIN)/mkdocs build --strict
 
 fuzz: $(STAMPS)/dev
@@ -64,10 +64,6 @@ $(STAMPS)/runtime: $(VENV)/pyvenv.cfg pyproject.toml requirements.lock
 
 $(STAMPS)/dev: $(STAMPS)/runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@touch $@
-
-$(STAMPS)/docs: $(STAMPS)/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "mkdocs-material>=9.6" "mkdocstrings[python]"
 	@touch $@
 
 # What is not Python: installed where that is possible, else the tests say what they skip.
