@@ -84,7 +84,5 @@ def test_each_row_has_a_test_in_every_way_or_a_reason(row: tuple[str, ...]) -> N
     if official in NOT_EVERYWHERE:
         return
     parameters = [set(re.split(r"[-,]", one)) for one in collected()[f"{file}::{name}"]]
-    ways = {
-        (way, transport) for way, transport in EVERY_WAY if any({way, transport} <= one for one in parameters)
-    }
+    ways = {(way, transport) for way, transport in EVERY_WAY if any({way, transport} <= one for one in parameters)}
     assert ways == EVERY_WAY

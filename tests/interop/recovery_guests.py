@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
 
-from antiphon import ConnectionStateRecovery, Socket
+from antiphon import ConnectionStateRecovery, Server, Socket
+from cutting_relay import CuttingRelay
 from interop_driver import TRANSPORTS, Client, Relay, relay, until
 
 if TYPE_CHECKING:
     from antiphon.server.engine_socket import EngineSocket
     from conftest import Stage
 
-__all__ = ["Gate", "Guest", "Invite", "invite"]
+__all__ = ["Gate", "Guest", "Invite", "PreciseRelay", "invite_fixture", "precise_relay"]
 
 
 class Guest:
@@ -23,6 +25,7 @@ class Guest:
 
     def __init__(self, stage: Stage, front: Relay, client: Client, sockets: list[Socket]) -> None:
         self.stage, self.front, self.client, self.sockets = stage, front, client, sockets
+        self.upgrades = False
 
     @property
     def socket(self) -> Socket:
@@ -41,11 +44,17 @@ class Guest:
         """Return the first argument of each event of this name, of all that have come so far."""
         return [entry["args"][0] for entry in self.client.seen.all if entry.get("event") == event]
 
+    def settle(self, conn: EngineSocket) -> None:
+        """Wait until a connection is one that can be cut.
+
+        Between two polls there is nothing to cut, and the server would learn of it much later.
+        """
+        until(lambda: conn.writable and conn.upgraded == self.upgrades)
+
     def cut(self, conn: EngineSocket | None = None) -> None:
         """Cut the network, and wait until both sides know; ``conn`` is that of the latest socket if it is not given."""
         connection = self.socket.conn if conn is None else conn
-        # Between two polls there is nothing to cut, and the server would learn of it much later.
-        until(lambda: connection.writable)
+        self.settle(connection)
         self.front.target = None
         self.front.cut()
         self.client.expect("disconnect")
@@ -69,8 +78,9 @@ class Guest:
         """Let the client come back; say whether it was recovered, as it sees it itself."""
         self.come_back()
         report = self.client.expect("connect")
-        assert report["recovered"] == self.socket.recovered
-        return bool(report["recovered"])
+        recovered = bool(report["recovered"])
+        assert recovered == self.socket.recovered
+        return recovered
 
 
 class Gate:
@@ -98,31 +108,69 @@ class Gate:
         self._guest.call(self._opened.set)
 
 
+class PreciseRelay(CuttingRelay):
+    """A relay that cuts when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(cuts=0, most_bytes=1, seed=0)
+
+    def cut_after(self, size: int) -> None:
+        """Cut every connection after so many bytes more from the server; clients may come back at once."""
+        with self._lock:
+            self._left = size
+            self.wanted = self.cuts + 1
+
+
+@contextlib.contextmanager
+def precise_relay() -> Iterator[PreciseRelay]:
+    front = PreciseRelay()
+    try:
+        yield front
+    finally:
+        front.close()
+
+
 Invite = Callable[..., Guest]
 
 
-@pytest.fixture
-def invite(serve, node, transport) -> Iterator[Invite]:
+@pytest.fixture(name="invite")
+def invite_fixture(serve, node, transport) -> Iterator[Invite]:
     """Start a server with recovery and connect a client to it."""
-    with relay() as front:
+    with relay() as default_front:
 
-        def start(recovery: ConnectionStateRecovery | bool = True, *, reconnect: int = 10, **options: object) -> Guest:
-            """Start; ``reconnect`` are the milliseconds between the attempts of the client."""
+        def start(
+            recovery: ConnectionStateRecovery | bool = True,
+            *,
+            front: Relay = default_front,
+            prepare: Callable[[Server], object] = lambda io: None,
+            client: Mapping[str, object] | None = None,
+            **options: object,
+        ) -> Guest:
+            """Start.
+
+            Args:
+                recovery: the option of the server.
+                front: what the client connects by.
+                prepare: is called with the server before the client comes.
+                client: further options of the client.
+                options: further options of the server.
+            """
             stage = serve(connection_state_recovery=recovery, **options)
             sockets: list[Socket] = []
             stage.io.on("connection", sockets.append)
+            prepare(stage.io)
             front.target = stage.running.port
-            client = node.client(
+            pause = {"reconnection": True, "reconnectionDelay": 10, "reconnectionDelayMax": 10}
+            official = node.client(
                 f"{front.url}/",
                 transports=TRANSPORTS[transport],
-                reconnection=True,
-                reconnectionDelay=reconnect,
-                reconnectionDelayMax=reconnect,
-                randomizationFactor=0,
+                **{**pause, "randomizationFactor": 0, **(client or {})},
             )
-            client.expect_connect()
+            guest = Guest(stage, front, official, sockets)
+            official.expect_connect()
             if transport == "upgrade":
-                client.expect("upgrade", transport="websocket")
-            return Guest(stage, front, client, sockets)
+                official.expect("upgrade", transport="websocket")
+                guest.upgrades = True
+            return guest
 
         yield start

@@ -6,7 +6,7 @@ import pytest
 
 from antiphon import ConnectionRefused, ConnectionStateRecovery, Socket
 from interop_driver import TRANSPORTS, relay, until
-from recovery_guests import Invite, invite  # noqa: F401 - a fixture
+from recovery_guests import Invite, invite_fixture  # noqa: F401 - the fixture "invite"
 
 
 def test_id_rooms_data_and_what_was_missed_are_restored(invite: Invite):
@@ -161,7 +161,10 @@ def test_a_middleware_may_refuse_who_would_be_recovered(invite: Invite):
 
 
 def test_a_session_that_is_too_old_begins_anew_and_says_why(invite: Invite):
-    guest = invite(ConnectionStateRecovery(max_disconnection_duration=0.05), reconnect=300)
+    guest = invite(
+        ConnectionStateRecovery(max_disconnection_duration=0.05),
+        client={"reconnectionDelay": 300, "reconnectionDelayMax": 300},
+    )
     guest.emit("one")
     guest.hear("one")
     guest.cut()

@@ -4,7 +4,6 @@ The model keeps the whole history. Each of its clients knows what was sent to it
 while it is away: that, and nothing else, is what it must get when it comes back.
 """
 
-import math
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -245,17 +244,20 @@ class RecoveryMachine(RuleBasedStateMachine):
         assert isinstance(result, RestoredSession)
         assert result.missed == client.unseen
         assert result.after == "log." + numeral(client.position)
-        assert result.session._replace(replay=None) == client.session._replace(replay=None)
+        assert result.session == client.session
         assert self.log.restore(client.session.pid, client.offset, self.now) == "unknown session"
-        client.session = result.session._replace(confirmed_at=connected_at)
         client.connected = True
-        if client.flight:
-            self.emit(meanwhile, client.session.rooms)
-        missed = self.log.missed(result.after, client.session.rooms)
-        dropped = len(self.history) - len(self.log)
-        assert missed == [packet for packet in client.unseen if packet.number > dropped]
-        client.flight = list(missed)
+        self.emit(meanwhile, client.session.rooms)
+        missed = self.log.missed(result.session, result.after)
+        if missed is None:
+            # There was no room for all of it: the client is sent away.
+            assert len(self.history) - len(self.log) > client.position
+            self.clients.remove(client)
+            return
+        assert missed == client.unseen
         client.replaying = len(missed)
+        replay = result.after if missed else None
+        client.session = result.session._replace(confirmed_at=connected_at, replay=replay)
 
     def decline(self, client, failure):
         """Let the client begin anew. It still says what it has seen, and its old session keeps its place."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from antiphon.cluster.selection import BroadcastOptions
@@ -169,28 +170,30 @@ class RecoveryLog(Generic[MessageT]):
             del self._sessions[pid]
             return "session expired"
         seen, start = self._position(offset), self._position(session.start)
-        if offset is not None and seen is None:
+        if start is None or (offset is not None and seen is None):
             return "unknown offset"
-        seen = max(seen or 0, start or 0)
+        seen = max(seen or 0, start)
         after = self._name + _to_base36(seen)
         if after == session.replay:
             # The client has not got to the end of the last replay. It keeps what it got of it, nobody knows how much,
             # and would hand it to the application together with another replay.
             return "replay interrupted"
-        if seen < self._first - 1 and self._dropped_at >= session.confirmed_at:
+        missed = self.missed(session, after)
+        if missed is None:
             return "missed too much"
         del self._sessions[pid]
-        missed = self.missed(after, session.rooms)
-        return RestoredSession(session._replace(replay=after if missed else None), missed, after)
+        return RestoredSession(session, missed, after)
 
-    def missed(self, after: str, rooms: frozenset[Room]) -> list[MessageT]:
-        """Return the packets after an offset that are for a socket in these rooms."""
+    def missed(self, session: Session, after: str) -> list[MessageT] | None:
+        """Return the packets after an offset that are for a session; None if any of them may have been dropped."""
         seen = self._position(after) or 0
-        return [
-            entry.message
-            for number, entry in enumerate(self._entries, self._first)
-            if number > seen and entry.options.reaches(rooms)
-        ]
+        if seen < self._first - 1 and self._dropped_at >= session.confirmed_at:
+            return None
+        count, rooms = self._last - seen, session.rooms
+        # From the end: most clients have missed little.
+        missed = [entry.message for entry in islice(reversed(self._entries), count) if entry.options.reaches(rooms)]
+        missed.reverse()
+        return missed
 
     @property
     def _first(self) -> int:

@@ -266,8 +266,11 @@ class Adapter:
         del pid, offset
         return "unknown session"
 
-    def missed(self, restored: RestoredSession[Message]) -> list[Message]:
-        """Return what a client is to be sent now that it has passed the middlewares: what it has missed until now."""
+    def missed(self, restored: RestoredSession[Message]) -> list[Message] | None:
+        """Return what a client is to be sent now that it has passed the middlewares: what it has missed until now.
+
+        None if that is not kept any more: the client then has to begin anew.
+        """
         return restored.missed
 
     @property

@@ -39,7 +39,7 @@ class Admission:
         auth: what it gave for this namespace.
     """
 
-    __slots__ = ("_auth", "_connection", "_nsp", "_restored", "_socket", "_task")
+    __slots__ = ("_auth", "_connection", "_nsp", "_restored", "_result", "_socket", "_task")
 
     def __init__(self, nsp: Namespace, connection: Connection, auth: Mapping[str, object]) -> None:
         self._nsp = nsp
@@ -47,6 +47,7 @@ class Admission:
         self._auth = auth
         self._socket: Socket | None = None
         self._restored: RestoredSession[Message] | None = None
+        self._result: object = None
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -61,7 +62,15 @@ class Admission:
         previous = self._nsp.pids.get(pid)
         if previous is not None and previous.conn is not self._connection.conn:
             previous.conn.close(discard=True)
-        restored = self._nsp.adapter.restore_session(pid, offset if isinstance(offset, str) else None)
+        for other in list(self._nsp.waiting):
+            if other.has_session(pid) and other is not self:
+                other.close()
+        restored: RestoredSession[Message] | RecoveryFailure | Awaitable[RestoredSession[Message] | RecoveryFailure]
+        try:
+            restored = self._nsp.adapter.restore_session(pid, offset if isinstance(offset, str) else None)
+        except Exception:
+            logger.exception("the session of a client of %s could not be restored", self._nsp.name)
+            restored = "unknown session"
         if isinstance(restored, Awaitable):
             self._wait(self._await_session(restored))
         else:
@@ -81,7 +90,7 @@ class Admission:
     def _build(self, restored: RestoredSession[Message] | RecoveryFailure) -> Socket:
         if isinstance(restored, RestoredSession):
             self._restored = restored
-            return Socket(self._nsp, self._connection, self._auth, restored.session)
+            return Socket(self._nsp, self._connection, self._auth, restored)
         socket = Socket(self._nsp, self._connection, self._auth)
         socket.recovery_failure = restored
         return socket
@@ -96,6 +105,7 @@ class Admission:
             for middleware in middlewares:
                 result = middleware(socket)
                 if inspect.isawaitable(result):
+                    self._result = result
                     self._wait(self._ask_on(socket, result, middlewares))
                     return
                 if socket.is_ended:
@@ -136,10 +146,18 @@ class Admission:
             # A middleware has closed the connection.
             self.cancel()
             return
-        self._forget()
         if self._restored is not None:
-            for message in self._nsp.adapter.missed(self._restored):
+            missed = self._nsp.adapter.missed(self._restored)
+            if missed is None:
+                # It has waited for the middlewares for so long that not all is kept any more. Its next try will tell.
+                self._connection.conn.close()
+                self.cancel()
+                return
+            for message in missed:
                 socket.conn.send_message(message)
+            if missed:
+                socket.replayed(self._restored.after)
+        self._forget()
         self._nsp.join(socket)
 
     def _refuse(self, socket: Socket, error: Exception) -> None:
@@ -163,13 +181,26 @@ class Admission:
             self._connection.send(Packet(PacketType.CONNECT_ERROR, self._nsp.name, {"message": message}))
         socket.abandon()
 
+    def has_session(self, pid: str) -> bool:
+        """Tell whether it has taken this session out."""
+        return self._restored is not None and self._restored.session.pid == pid
+
+    def close(self) -> None:
+        """Close the connection: its client has come back on another one."""
+        self._connection.conn.close(discard=True)
+
     def cancel(self) -> None:
         """Give up: the client has gone."""
         self._forget()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
-        if self._socket is not None:
-            self._socket.abandon()
+        if inspect.iscoroutine(self._result) and inspect.getcoroutinestate(self._result) == inspect.CORO_CREATED:
+            # The task was cancelled before it could begin to wait for it.
+            self._result.close()
         if self._restored is not None:
             # It was not the client's last word.
             self._nsp.adapter.persist_session(self._restored.session)
+        if self._socket is not None:
+            self._socket.abandon()
+        else:
+            self._nsp.check_empty()

@@ -60,7 +60,13 @@ def check_timeout(seconds: float) -> float:
 def collect_acks(timeout: float, callback: AcksCallback) -> BroadcastAcks:
     """Make what collects acknowledgements, for some time: ``callback`` is called once, in time or when it is over."""
     acks = BroadcastAcks(callback)
-    acks.on_done(asyncio.get_running_loop().call_later(timeout, acks.expire).cancel)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "acknowledgements need the event loop of the server, which does not run here"
+        ) from None
+    acks.on_done(loop.call_later(timeout, acks.expire).cancel)
     return acks
 
 

@@ -189,6 +189,8 @@ class Connection(Timer):
         except Exception as error:  # noqa: BLE001
             parents[0].report(error, f"of({nsp!r})")
         self.remove_waiting(nsp)
+        if self.conn.ready_state != "open":
+            return
         if allowed:
             self._enter_child(parents[0], nsp, auth)
         else:
@@ -258,7 +260,10 @@ class Connection(Timer):
         for admission in (waiting or {}).values():
             admission.cancel()
         for socket in list(self._sockets.values()):
-            socket.on_close(reason, description)
+            try:
+                socket.on_close(reason, description)
+            except Exception:
+                logger.exception("%r did not end as it should", socket)
         self._sockets.clear()
         self._root = None
 

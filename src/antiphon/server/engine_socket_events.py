@@ -57,6 +57,8 @@ class EngineSocketEvents:
         for entry in list(self._listeners.get(event, ())):
             listener, once = entry
             if once:
+                if entry not in self._listeners[event]:
+                    continue
                 self._listeners[event].remove(entry)
             try:
                 listener(*arguments)

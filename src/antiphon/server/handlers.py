@@ -12,12 +12,13 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 from antiphon.errors import ConfigurationError
 from antiphon.event import Event
 
 __all__ = [
+    "CATCH_ALL",
     "EAGER",
     "Ack",
     "Context",
@@ -34,6 +35,9 @@ HandlerFunctionT = TypeVar("HandlerFunctionT", bound=Callable[..., object])
 
 EAGER = sys.version_info >= (3, 12)
 """Whether tasks can start at once; before Python 3.12 they start in the next turn of the event loop."""
+CATCH_ALL: Final = "\ud800*"
+"""Where the handlers of ``"*"`` are kept: under what is no Unicode text, for a client may emit ``"*"`` too."""
+
 _NEVER = -1
 
 
@@ -251,7 +255,7 @@ class Handlers:
     @property
     def events(self) -> list[str]:
         """The events that have a handler."""
-        return list(self._by_event)
+        return ["*" if event == CATCH_ALL else event for event in self._by_event]
 
     def functions(self, event: str) -> list[HandlerFunction]:
         """Return the functions that handle an event."""
@@ -268,13 +272,16 @@ class Handlers:
         else:
             self._by_event.pop(event, None)
 
-    def discard(self, event: str, handler: Handler) -> None:
-        """Drop a handler that was to be called once."""
+    def discard(self, event: str, handler: Handler) -> bool:
+        """Drop a handler that is to be called once; False if that has been done, so that it is not called again."""
+        if handler not in self._by_event.get(event, ()):
+            return False
         kept = [h for h in self._by_event.get(event, ()) if h is not handler]
         if kept:
             self._by_event[event] = kept
         else:
             self._by_event.pop(event, None)
+        return True
 
 
 def answer_of(result: object) -> tuple[object, ...]:
@@ -292,6 +299,8 @@ def check_listened_name(event: object, decorator: str) -> str:
     """
     if isinstance(event, Event):
         return event.name
+    if event == "*":
+        return CATCH_ALL
     if callable(event):
         raise ConfigurationError(f'the name of the event is missing: @{decorator}("name")')
     if not isinstance(event, str):

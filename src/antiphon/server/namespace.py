@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.rooms import Rooms
@@ -78,7 +79,8 @@ class Namespace(Registering, Broadcasting):
         self._has_begun = False
         self.encode_plain_event: Callable[[object], bytes | None] = self.encode_plain
         self.adapter: Adapter = self._make_adapter()
-        self._registry.add_methods(self, Namespace)
+        if type(self) is not Namespace:
+            self._registry.add_methods(self, Namespace)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}, {len(self.sockets)} sockets>"
@@ -156,6 +158,12 @@ class Namespace(Registering, Broadcasting):
         """Begin with what is registered elsewhere."""
         self._registry.update(registry)
 
+    def share(self, registry: Registry) -> None:
+        """Take over what is registered elsewhere, and what will be."""
+        registry.update(self._registry)
+        self._registry = registry
+        self.find_handlers = registry.events.get
+
     def _warn_of_server_side_event(self, event: str) -> None:
         if type(self.adapter).server_side_emit is Adapter.server_side_emit:
             logger.warning(
@@ -232,16 +240,20 @@ class Namespace(Registering, Broadcasting):
             answer = Ack(_Reply(ack), 0)
             answer.expect(handlers)
         for handler in handlers:
-            if handler.once:
-                self._registry.server_side.discard(name, handler)
+            if handler.once and not self._registry.server_side.discard(name, handler):
+                continue
             handler.invoke(self, name, list(event[1:]), answer)
 
     def announce(self, namespace: Namespace) -> None:
         """Tell the handlers of ``new_namespace``."""
         for handler in self._registry.server_side.get("new_namespace") or ():
-            if handler.once:
-                self._registry.server_side.discard("new_namespace", handler)
-            handler.invoke(self, "new_namespace", [namespace], None)
+            if handler.once and not self._registry.server_side.discard("new_namespace", handler):
+                continue
+            if handler.is_async and not self.server.is_running:
+                # It is started with the server.
+                self.server.at_begin(partial(handler.invoke, self, "new_namespace", [namespace], None))
+            else:
+                handler.invoke(self, "new_namespace", [namespace], None)
 
     # As the context of handlers
 
@@ -329,8 +341,8 @@ class Namespace(Registering, Broadcasting):
         socket.on_connect()
         for event in CONNECTION_EVENTS:
             for handler in self._registry.connection.get(event) or ():
-                if handler.once:
-                    self._registry.connection.discard(event, handler)
+                if handler.once and not self._registry.connection.discard(event, handler):
+                    continue
                 handler.invoke(socket, event, [socket], None)
 
     def forget(self, socket: Socket) -> None:
@@ -340,6 +352,10 @@ class Namespace(Registering, Broadcasting):
             del self.sockets[socket.id]
         if socket.pid is not None and self.pids.get(socket.pid) is socket:
             del self.pids[socket.pid]
+        self.check_empty()
+
+    def check_empty(self) -> None:
+        """Tell the server if nobody is here any more, nor waits to be."""
         if not self.sockets and not self.waiting:
             self.server.emptied(self)
 

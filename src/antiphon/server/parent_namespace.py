@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from antiphon.cluster.selection import BroadcastOptions
@@ -47,13 +47,18 @@ class ParentNamespace(Namespace):
 
     def __init__(self, server: Server, match: NamespaceMatch, child_class: type[Namespace] = Namespace) -> None:
         self._match = match
-        self._child_class = child_class
+        self.child_class = child_class
         self.children: set[Namespace] = set()
         self.is_last = False
         super().__init__(server, f"/_{next(_numbers)}")
 
     def _make_adapter(self) -> Adapter:
         return _ParentAdapter(self)
+
+    @property
+    def match(self) -> NamespaceMatch:
+        """The pattern, or the function."""
+        return self._match
 
     @property
     def is_pattern(self) -> bool:
@@ -68,18 +73,10 @@ class ParentNamespace(Namespace):
 
     def create_child(self, name: str) -> Namespace:
         """Make a namespace."""
-        child = self._child_class(self.server, name)
+        child = self.child_class(self.server, name)
         child.adopt(self.registry)
         self.children.add(child)
         return child
-
-    async def fetch_sockets(self) -> NoReturn:
-        """Raise: which children exist is different on each server.
-
-        Raises:
-            ConfigurationError: always.
-        """
-        raise ConfigurationError("fetch_sockets() is not supported on parent namespaces: ask one of its children")
 
 
 class _ParentAdapter(Adapter):
@@ -89,7 +86,7 @@ class _ParentAdapter(Adapter):
 
     def broadcast(self, event: Sequence[object], options: BroadcastOptions) -> Awaitable[None]:
         """Send an event to the sockets of all children."""
-        return _All([child.adapter.broadcast(event, options) for child in self.nsp.children])
+        return _All([child.adapter.broadcast(event, options) for child in list(self.nsp.children)])
 
     def broadcast_with_ack(
         self,
@@ -103,6 +100,22 @@ class _ParentAdapter(Adapter):
             ConfigurationError: always.
         """
         raise ConfigurationError("acknowledgements are not supported on parent namespaces: ask one of its children")
+
+    async def fetch_sockets(self, options: BroadcastOptions) -> NoReturn:  # noqa: ARG002
+        """Raise: which children exist is different on each server.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        raise ConfigurationError("fetch_sockets() is not supported on parent namespaces: ask one of its children")
+
+    async def sockets(self, rooms: Collection[Room]) -> NoReturn:  # noqa: ARG002
+        """Raise, as :meth:`fetch_sockets`.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        raise ConfigurationError("all_sockets() is not supported on parent namespaces: ask one of its children")
 
     def add_sockets(self, options: BroadcastOptions, rooms: Sequence[Room]) -> None:
         """Make the sockets of all children join rooms."""

@@ -44,6 +44,9 @@ NamespaceT = TypeVar("NamespaceT", bound=Namespace)
 BackgroundT = TypeVar("BackgroundT", bound=Callable[[], Coroutine[Any, Any, object]])
 T = TypeVar("T")
 
+_PATIENCE = 5.0
+"""Seconds that handlers of disconnections have to finish when the server closes."""
+
 
 class Server(Registering, Broadcasting):
     """The Socket.IO server.
@@ -77,6 +80,8 @@ class Server(Registering, Broadcasting):
         self.parents: list[ParentNamespace] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._background: list[Callable[[], Coroutine[Any, Any, object]]] = []
+        self._early: list[Callable[[], object]] = []
+        self._closers: set[asyncio.Task[Any]] = set()
         self._exception_handler: Callable[..., object] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -149,7 +154,7 @@ class Server(Registering, Broadcasting):
     def _add(self, name: str, wanted: type[Namespace], registry: Registry | None = None) -> Namespace:
         namespace = wanted(self, name)
         if registry is not None:
-            namespace.adopt(registry)
+            namespace.share(registry)
         self._install(namespace)
         return namespace
 
@@ -167,6 +172,9 @@ class Server(Registering, Broadcasting):
             raise ConfigurationError(
                 f"the name of a namespace must be a string, a compiled pattern or a function, not {match!r}"
             )
+        for known in self.parents:
+            if known.match == match and known.child_class is child_class:
+                return known
         parent = ParentNamespace(self, cast("NamespaceMatch", match), child_class)
         if last or not self.parents or not self.parents[-1].is_last:
             self.parents.append(parent)
@@ -299,12 +307,20 @@ class Server(Registering, Broadcasting):
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             return
+        self.engine.bind()
         self._loop = loop
         self.thread = get_ident()
         for namespace in list(self._namespaces.values()):
             namespace.begin()
+        early, self._early = self._early, []
+        for call in early:
+            call()
         for function in self._background:
             self._start_background(function)
+
+    def at_begin(self, call: Callable[[], object]) -> None:
+        """Have something called once the event loop runs."""
+        self._early.append(call)
 
     def on_connection(self, conn: EngineSocket) -> None:
         """Serve the client behind an Engine.IO session. JavaScript: ``onconnection``."""
@@ -435,21 +451,42 @@ class Server(Registering, Broadcasting):
         Clients see the connection close and try to come back. Handlers and tasks that still run are cancelled, but not
         the one that calls this.
         """
-        await asyncio.shield(self.begin_close())
+        caller = asyncio.current_task()
+        closing = self.begin_close()
+        if caller is not None:
+            self._closers.add(caller)
+        try:
+            await asyncio.shield(closing)
+        finally:
+            if caller is not None:
+                self._closers.discard(caller)
+
+    async def _wait_for(self, tasks: set[asyncio.Task[Any] | Any], seconds: float) -> None:
+        """Wait for tasks, but not for those that wait for us."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (waited := {task for task in tasks if not task.done()} - self._closers) and loop.time() < deadline:
+            await asyncio.wait(waited, timeout=min(0.05, deadline - loop.time()))
 
     async def _close(self, caller: asyncio.Task[Any] | None) -> None:
         running = {task for task in self._tasks if task is not caller}
         for namespace in list(self._namespaces.values()):
             for socket in list(namespace.sockets.values()):
-                socket.on_close("server shutting down")
+                try:
+                    socket.on_close("server shutting down")
+                except Exception:
+                    logger.exception("%r did not end as it should", socket)
         self.engine.close()
         for namespace in list(self._namespaces.values()):
             namespace.end()
         for task in running:
             task.cancel()
-        # What is left are the handlers of the disconnections just now: they may finish.
-        tasks = {*running, *self._tasks}
-        await asyncio.gather(*(task for task in tasks if task is not caller), return_exceptions=True)
+        # What is left are the handlers of the disconnections just now: they may finish, within reason.
+        await self._wait_for({*running, *self._tasks} - {caller}, _PATIENCE)
+        rest = self._tasks - {caller} - self._closers
+        for task in rest:
+            task.cancel()
+        await self._wait_for(set(rest), _PATIENCE)
         self._loop = self.thread = None
 
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["SessionAwareAdapter"]
 
 
+_ENTRY_SIZE = 500
+"""Bytes that a packet takes besides its own, roughly."""
+
+
 class SessionAwareAdapter(Adapter):
     """An adapter that can restore sessions.
 
@@ -34,15 +38,14 @@ class SessionAwareAdapter(Adapter):
         super().__init__(nsp)
         options = nsp.server.options
         recovery = options.recovery or ConnectionStateRecovery()
-        self._lifetime = recovery.max_disconnection_duration
         self._log: RecoveryLog[Message] = RecoveryLog(
             name=secrets.token_urlsafe(3) + ".",
-            lifetime=self._lifetime,
+            lifetime=recovery.max_disconnection_duration,
             grace=options.ping_interval + 2 * options.ping_timeout,
             max_size=recovery.max_buffer_size,
             max_sessions=recovery.max_sessions,
         )
-        self._sweeper = _Sweeper(self)
+        self._sweeper = _Sweeper(self, min(recovery.max_disconnection_duration, 60.0))
 
     @property
     def recovery_offset(self) -> str:
@@ -61,7 +64,7 @@ class SessionAwareAdapter(Adapter):
         message = self.nsp.encode_event([*event, log.next_offset], None, compress=options.flags.compress)
         # Without the frames, which are made anew for the few who need it again.
         kept = Message(message.text, message.attachments, compress=message.compress)
-        log.append(kept, message.size, options, self._now())
+        log.append(kept, message.size + _ENTRY_SIZE, options, self._now())
         self._sweeper.start()
         return self.deliver_message(message, event, options)
 
@@ -74,11 +77,15 @@ class SessionAwareAdapter(Adapter):
         """Take a session out."""
         return self._log.restore(pid, offset, self._now())
 
-    def missed(self, restored: RestoredSession[Message]) -> list[Message]:
+    def missed(self, restored: RestoredSession[Message]) -> list[Message] | None:
         """Return what the client has not seen, with what came after the session was taken out."""
-        return self._log.missed(restored.after, restored.session.rooms)
+        return self._log.missed(restored.session, restored.after)
 
     # Forgetting
+
+    def init(self) -> None:
+        """Begin to look for what is too old."""
+        self._sweeper.enable()
 
     def close(self) -> None:
         """Stop to look for what is too old."""
@@ -96,25 +103,31 @@ class SessionAwareAdapter(Adapter):
 class _Sweeper(Timer):
     """Has an adapter look for what is too old, as long as it keeps anything."""
 
-    __slots__ = ("_adapter", "_runs")
+    __slots__ = ("_adapter", "_delay", "_enabled", "_runs")
 
-    def __init__(self, adapter: SessionAwareAdapter) -> None:
+    def __init__(self, adapter: SessionAwareAdapter, delay: float) -> None:
         super().__init__()
         self._adapter = adapter
+        self._delay = delay
+        self._enabled = False
         self._runs = False
+
+    def enable(self) -> None:
+        """Begin, in the event loop that runs now."""
+        self._enabled = True
+        self._runs = False
+        self.start()
 
     def start(self) -> None:
         """Look again in a while."""
-        if not self._runs:
+        if self._enabled and not self._runs:
+            deadlines = self._adapter.nsp.server.engine.deadlines
+            deadlines.schedule(self, deadlines.now() + self._delay)
             self._runs = True
-            server = self._adapter.nsp.server
-            deadlines = server.engine.deadlines
-            delay = server.options.recovery.max_disconnection_duration if server.options.recovery else 60.0
-            deadlines.schedule(self, deadlines.now() + min(delay, 60.0))
 
     def stop(self) -> None:
         """Do not look any more."""
-        self._runs = False
+        self._enabled = self._runs = False
         self._adapter.nsp.server.engine.deadlines.cancel(self)
 
     def on_timer(self, now: float) -> None:  # noqa: ARG002 - the adapter asks the same clock

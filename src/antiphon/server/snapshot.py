@@ -22,5 +22,9 @@ def _copy(value: object) -> object:
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     if is_dataclass(value):
-        return deepcopy(value)
+        try:
+            return deepcopy(value)
+        except TypeError:
+            # It has something private that cannot be copied; what is sent of it is taken not to change.
+            return value
     return value

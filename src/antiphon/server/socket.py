@@ -6,12 +6,13 @@ Source: JavaScript, ``Socket`` of ``socket.io`` (``server-socket-instance.md``).
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple, overload
 
-from antiphon.cluster.recovery import RecoveryFailure, Session
+from antiphon.cluster.recovery import RecoveryFailure, RestoredSession, Session
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.errors import AckTimeout, SocketDisconnected
 from antiphon.event import AnyEvent, Event
@@ -19,6 +20,7 @@ from antiphon.server.adapter import DELIVERED
 from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
+from antiphon.server.fanout import Message
 from antiphon.server.handshake import Handshake
 from antiphon.server.request import Request
 from antiphon.server.snapshot import snapshot
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from antiphon.server.namespace import Namespace
 
 __all__ = ["AckCallback", "Socket"]
+
+logger: logging.Logger = logging.getLogger("antiphon.server")
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
@@ -53,12 +57,13 @@ AckCallback: TypeAlias = "Callable[[AckTimeout | SocketDisconnected | None, Sequ
 class _Recovery:
     """What connection state recovery knows of a socket."""
 
-    __slots__ = ("failure", "pid", "recovered", "replay", "start")
+    __slots__ = ("failure", "pid", "recovered", "replay", "seen", "start")
 
-    def __init__(self, pid: str, start: str, *, recovered: bool, replay: str | None = None) -> None:
+    def __init__(self, pid: str, start: str, seen: str, *, recovered: bool) -> None:
         self.pid = pid
         self.start = start
-        self.replay = replay
+        self.seen = seen
+        self.replay: str | None = None
         self.recovered = recovered
         self.failure: RecoveryFailure | None = None
 
@@ -74,12 +79,16 @@ class Socket(SocketEvents):
         connected: False before the client was told, and after the end.
     """
 
-    __slots__ = ("_acks", "_auth", "_data", "_ended", "_issued", "_recovery", "client", "conn", "id")
+    __slots__ = ("_acks", "_auth", "_data", "_issued", "_recovery", "client", "conn", "id")
 
     connected: bool
 
     def __init__(
-        self, nsp: Namespace, client: Connection, auth: Mapping[str, object], session: Session | None = None
+        self,
+        nsp: Namespace,
+        client: Connection,
+        auth: Mapping[str, object],
+        restored: RestoredSession[Message] | None = None,
     ) -> None:
         super().__init__(nsp)
         self.client: Connection = client
@@ -89,11 +98,11 @@ class Socket(SocketEvents):
         self._issued = nsp.server.now()
         self._data: dict[str, object] | None = None
         self._acks: PendingAcks | None = None
-        self._ended = False
         self._recovery: _Recovery | None = None
-        if session is not None:
+        if restored is not None:
+            session = restored.session
             self.id: SocketId = session.sid
-            self._recovery = _Recovery(session.pid, session.start, recovered=True, replay=session.replay)
+            self._recovery = _Recovery(session.pid, session.start, restored.after, recovered=True)
             self._data = dict(session.data)
             nsp.adapter.add_all(self.id, session.rooms)
             return
@@ -104,7 +113,7 @@ class Socket(SocketEvents):
             self.id = SocketId(secrets.token_urlsafe(15))
         start = nsp.adapter.recovery_offset
         if start is not None and conn.protocol != 3:
-            self._recovery = _Recovery(secrets.token_urlsafe(15), start, recovered=False)
+            self._recovery = _Recovery(secrets.token_urlsafe(15), start, start, recovered=False)
 
     def __repr__(self) -> str:
         return f"<Socket {self.id} in {self.nsp.name}{'' if self.connected else ', disconnected'}>"
@@ -118,11 +127,6 @@ class Socket(SocketEvents):
     def disconnected(self) -> bool:
         """The opposite of ``connected``."""
         return not self.connected
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether it has been connected, or asked to be, and is not any more."""
-        return self._ended
 
     @property
     def request(self) -> Request:
@@ -169,6 +173,11 @@ class Socket(SocketEvents):
     def pid(self) -> str | None:
         """The secret by which the client may come back; None without connection state recovery."""
         return None if self._recovery is None else self._recovery.pid
+
+    def replayed(self, after: str) -> None:
+        """Be told that the client is being sent what it has missed after an offset."""
+        if self._recovery is not None:
+            self._recovery.replay = after
 
     # Emitting
 
@@ -244,7 +253,7 @@ class Socket(SocketEvents):
         data = packet
         if self._recovery is not None and callback is None and isinstance(packet[-1], str):
             # Emitted by a middleware: it is not kept, but the client would take its text for an offset.
-            data = [*packet, self._recovery.start]
+            data = [*packet, self._recovery.seen]
         message = nsp.encode_event(data, ack_id, compress=flags.compress)
         if callback is not None and ack_id is not None and not self._await_ack(ack_id, callback, flags.timeout):
             return None
@@ -422,6 +431,8 @@ class Socket(SocketEvents):
             data = {"sid": self.id}
             if self._recovery is not None:
                 data["pid"] = self._recovery.pid
+                if not self._recovery.recovered:
+                    self._recovery.start = self.nsp.adapter.recovery_offset or self._recovery.start
         self.client.send(Packet(PacketType.CONNECT, self.nsp.name, data))
         self.client.joined(self)
 
@@ -435,23 +446,29 @@ class Socket(SocketEvents):
         self.fire("disconnecting", reason, description)
         recovery = self._recovery
         if recovery is not None and reason not in _FINAL:
-            self.nsp.adapter.persist_session(
-                Session(
-                    sid=self.id,
-                    pid=recovery.pid,
-                    rooms=self.rooms,
-                    data=self._data or {},
-                    start=recovery.start,
-                    confirmed_at=self.conn.confirmed_at,
-                    replay=recovery.replay,
-                )
-            )
+            self._persist(recovery)
         self._leave()
         self.client.left(self)
         self.connected = False
         if self._acks is not None:
             self._acks.disconnect()
         self.fire("disconnect", reason, description)
+
+    def _persist(self, recovery: _Recovery) -> None:
+        session = Session(
+            sid=self.id,
+            pid=recovery.pid,
+            rooms=self.rooms,
+            data=self._data or {},
+            start=recovery.start,
+            confirmed_at=self.conn.confirmed_at,
+            replay=recovery.replay,
+        )
+        try:
+            self.nsp.adapter.persist_session(session)
+        except Exception:
+            # It ends all the same.
+            logger.exception("the session of %s in %s could not be kept", self.id, self.nsp.name)
 
     def abandon(self) -> None:
         """End a socket that was not let in; nobody is told."""

@@ -10,10 +10,11 @@ import inspect
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, TypeVarTuple, Unpack, overload
 
 from antiphon.event import AnyEvent, Event
 from antiphon.server.handlers import (
+    CATCH_ALL,
     EAGER,
     Ack,
     Handler,
@@ -24,6 +25,7 @@ from antiphon.server.handlers import (
     check_listened_name,
 )
 from antiphon.server.registry import check_middleware
+from antiphon.server.tasks import is_cancelled_itself
 from antiphon.socketio.packet import event_name
 
 if TYPE_CHECKING:
@@ -37,8 +39,6 @@ R = TypeVar("R")
 EventMiddleware: TypeAlias = Callable[[list[Any]], object]
 """Sees an event before its handlers: its name and arguments, in a list that it may change. It may be async."""
 EventMiddlewareT = TypeVar("EventMiddlewareT", bound=Callable[..., object])
-
-_ANY: Final = "*"
 
 
 class _Extras:
@@ -61,15 +61,21 @@ class SocketEvents(ABC):
         connected: False before the client was told, and after the end.
     """
 
-    __slots__ = ("_deferred", "_extras", "_handlers", "_holds", "connected", "nsp")
+    __slots__ = ("_deferred", "_ended", "_extras", "_handlers", "_holds", "connected", "nsp")
 
     def __init__(self, nsp: Namespace) -> None:
         self.nsp: Namespace = nsp
         self.connected: bool = False
         self._handlers: Handlers | None = None
         self._extras: _Extras | None = None
+        self._ended = False
         self._holds = 0
         self._deferred: deque[tuple[list[Any], int | None]] | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it has been connected, or asked to be, and is not any more."""
+        return self._ended
 
     # Listening
 
@@ -178,14 +184,12 @@ class SocketEvents(ABC):
 
         Broadcasts that reach it count, acknowledgements do not.
         """
-        self._more().any_outgoing.append(Handler(listener, lead=0))
-        self._count_outgoing()
+        self._add_outgoing(len(self._more().any_outgoing), listener)
         return listener
 
     def prepend_any_outgoing(self, listener: HandlerFunctionT) -> HandlerFunctionT:
         """Do the same as :meth:`on_any_outgoing`, but before the listeners that are there."""
-        self._more().any_outgoing.insert(0, Handler(listener, lead=0))
-        self._count_outgoing()
+        self._add_outgoing(0, listener)
         return listener
 
     def off_any_outgoing(self, listener: HandlerFunction | None = None) -> None:
@@ -199,8 +203,14 @@ class SocketEvents(ABC):
         """Return the listeners of what is sent."""
         return [] if self._extras is None else [handler.function for handler in self._extras.any_outgoing]
 
-    def _count_outgoing(self) -> None:
-        if len(self._more().any_outgoing) == 1:
+    def _add_outgoing(self, index: int, listener: HandlerFunction) -> None:
+        handler = Handler(listener, lead=0)
+        if self._ended:
+            # Nothing is sent any more.
+            return
+        listeners = self._more().any_outgoing
+        listeners.insert(index, handler)
+        if len(listeners) == 1:
             self.nsp.count_outgoing_listener(1)
 
     def notify_outgoing(self, event: Sequence[object]) -> None:
@@ -289,7 +299,7 @@ class SocketEvents(ABC):
             try:
                 result = middlewares.pop(0)(data)
             except Exception as error:  # noqa: BLE001 - it goes to the error handlers of the socket
-                self.on_error(error)
+                self._reject(error)
                 return
             if inspect.isawaitable(result):
                 # What comes later must not overtake.
@@ -304,8 +314,12 @@ class SocketEvents(ABC):
     ) -> None:
         try:
             await result
+        except asyncio.CancelledError as error:
+            if is_cancelled_itself():
+                raise
+            self._reject(RuntimeError(f"a middleware has waited for something that was cancelled: {error!r}"))
         except Exception as error:  # noqa: BLE001
-            self.on_error(error)
+            self._reject(error)
         else:
             self._run(middlewares, data, ack)
         finally:
@@ -317,11 +331,11 @@ class SocketEvents(ABC):
         shared = self.nsp.find_handlers(name)
         own = None if self._handlers is None else self._handlers.get(name)
         if shared is None and own is None:
-            shared = self.nsp.find_handlers(_ANY)
-            own = None if self._handlers is None else self._handlers.get(_ANY)
+            shared = self.nsp.find_handlers(CATCH_ALL)
+            own = None if self._handlers is None else self._handlers.get(CATCH_ALL)
             if shared is None and own is None:
                 return
-            self._invoke_all(_ANY, shared or [], own or [], [name, name, *data[1:]], ack)
+            self._invoke_all(CATCH_ALL, shared or [], own or [], [name, name, *data[1:]], ack)
         else:
             self._invoke_all(name, shared or [], own or [], data, ack)
 
@@ -331,12 +345,12 @@ class SocketEvents(ABC):
         if ack is not None:
             ack.expect([*shared, *own])
         for handler in shared:
-            if handler.once:
-                self.nsp.registry.events.discard(name, handler)
+            if handler.once and not self.nsp.registry.events.discard(name, handler):
+                continue
             handler.invoke(self, name, [self, *data[1:]], ack)
         for handler in own:
-            if handler.once and self._handlers is not None:
-                self._handlers.discard(name, handler)
+            if handler.once and not (self._handlers is not None and self._handlers.discard(name, handler)):
+                continue
             handler.invoke(self, name, data[1:], ack)
 
     def fire(self, event: str, *args: object) -> None:
@@ -344,6 +358,13 @@ class SocketEvents(ABC):
         shared = self.nsp.find_handlers(event)
         own = None if self._handlers is None else self._handlers.get(event)
         self._invoke_all(event, shared or [], own or [], [event, *args], None)
+
+    def _reject(self, error: Exception) -> None:
+        """Tell the ``error`` handlers why an event was rejected; without one, the log and the user's hook."""
+        if self.nsp.find_handlers("error") or (self._handlers is not None and self._handlers.get("error")):
+            self.on_error(error)
+        else:
+            self.report(error, "middleware")
 
     def on_error(self, error: Exception) -> None:
         """Tell the ``error`` handlers."""

@@ -244,10 +244,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._unsent = 0
             write = self._write
             write(data)
-            if self._is_paused():
-                # All of it waits in the transport now, however much of it there was in this turn.
-                self._count(self._transport.get_write_buffer_size())
-            elif self._waiters is not None:
+            if self._waiters is not None and not self._paused:
                 self._release()
 
     def _write_out(self) -> None:
@@ -255,13 +252,10 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         out, self._out = self._out, []
         self._write(b"".join(out))
 
-    def _is_paused(self) -> bool:
-        """Tell what writing may have changed."""
-        return self._paused
-
     def pause_writing(self) -> None:
-        """Be told that the peer does not read as fast as we write."""
+        """Be told that the peer does not read as fast as we write; what was written waits in the transport."""
         self._paused = True
+        self._count(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Be told that the peer has caught up."""
