@@ -109,14 +109,14 @@ def test_a_dataclass_may_change_afterwards():
     line.name = "second"
     line.points[0].x.append(3)
     line.points.clear()
-    assert copy == ["name", {"line": Line("first", [Point([1], 2)])}]
+    # As it goes out: what is a tuple there becomes a list.
+    assert copy == ["name", {"line": Line("first", [[[1], 2]])}]
 
 
 def test_the_class_of_dataclasses_is_left_alone():
     assert snapshot(["name", Line])[1] is Line
 
 
-@pytest.mark.xfail(reason="deepcopy() copies the private fields too, which are not sent")
 def test_a_dataclass_may_have_private_fields_that_cannot_be_copied():
     JSONParser().encode(Packet(PacketType.EVENT, "/", ["name", Guarded(1)]))
     guarded = Guarded(1)

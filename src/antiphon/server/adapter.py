@@ -45,8 +45,10 @@ class Delivery:
         self._connections = connections
 
     def __await__(self) -> Generator[object, None, None]:
+        # Who emits in a loop gives others a turn, even if no transport has to be waited for.
+        yield None
         for connection in self._connections:
-            yield from connection.__await__()
+            yield from connection.wait_until_drained()
 
 
 DELIVERED: Final = Delivery(())

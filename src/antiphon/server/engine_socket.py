@@ -133,6 +133,11 @@ class EngineSocket(Timer):
             self.send_message(Message(None, (data,)))
 
     def __await__(self) -> Generator[object, None, None]:
+        """Wait until the transport has taken all that was sent, and give the event loop a turn in any case."""
+        yield None
+        yield from self.wait_until_drained()
+
+    def wait_until_drained(self) -> Generator[object, None, None]:
         """Wait until the transport has taken all that was sent."""
         while (drained := self.transport.drained()) is not None:
             yield from drained.__await__()

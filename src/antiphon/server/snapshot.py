@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import is_dataclass
+from copy import copy
+from dataclasses import fields, is_dataclass
 
 __all__ = ["snapshot"]
 
@@ -21,10 +21,11 @@ def _copy(value: object) -> object:
         return [_copy(item) for item in value]
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
-    if is_dataclass(value):
-        try:
-            return deepcopy(value)
-        except TypeError:
-            # It has something private that cannot be copied; what is sent of it is taken not to change.
-            return value
+    if is_dataclass(value) and not isinstance(value, type):
+        twin = copy(value)
+        for field in fields(value):
+            # Private ones are not sent, and may be what cannot be copied.
+            if not field.name.startswith("_"):
+                object.__setattr__(twin, field.name, _copy(getattr(value, field.name)))
+        return twin
     return value

@@ -275,7 +275,9 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     def _count(self, size: int) -> None:
         """Count what waits while the peer does not read."""
         self._unsent += size
-        if not self._closing and self._unsent > self._max_unsent_size:
+        if self._closing:
+            self._out.clear()
+        elif self._unsent > self._max_unsent_size:
             self._closing = True
             self._out.clear()
             asyncio.get_running_loop().call_soon(self._drop)
