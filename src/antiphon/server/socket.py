@@ -212,16 +212,20 @@ class Socket(SocketEvents):
                 send = conn.send_text
                 send(nsp.event_prefix + text)
                 return conn
+        return self._emit_slowly(event, args, ack)
+
+    def _emit_slowly(self, event: str, args: Sequence[object], ack: AckFunction | None) -> Awaitable[None]:
+        # A function of its own: the one inside would cost every emit the cells of what it uses.
         callback: AckCallback | None = None
         if ack is not None:
-            name, function = event, ack
+            function = ack
 
             def callback(error: Exception | None, answer: Sequence[object]) -> None:
                 if error is None:
-                    self.nsp.call_ack(function, name, answer, self)
+                    self.nsp.call_ack(function, event, answer, self)
 
         self.send_event([event, *args], _PLAIN, callback)
-        return conn if get_ident() == conn.thread else DELIVERED
+        return self.conn if get_ident() == self.conn.thread else DELIVERED
 
     def send_event(self, packet: list[object], flags: BroadcastFlags, callback: AckCallback | None) -> None:
         """Send an event to this client, from any thread.
