@@ -1,0 +1,1 @@
+"""Measures Socket.IO servers side by side: see METHOD.md."""

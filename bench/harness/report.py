@@ -1,0 +1,141 @@
+"""Makes tables of what was measured, in Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.workloads import MEMORY_GOALS, MEMORY_LIMIT, WORKLOADS, Workload
+
+Results = Mapping[str, Any]
+OURS = "antiphon"
+
+
+def counted(workload: Workload, turns: Sequence[Mapping[str, float]]) -> list[float]:
+    """Return what a workload counts, of each turn."""
+    return [turn[workload.counts] for turn in turns]
+
+
+def ratio(workload: Workload, turns: Mapping[str, Sequence[Mapping[str, float]]], other: str) -> float:
+    """Return the median of the ratios of each round, ours to another's."""
+    pairs = zip(counted(workload, turns[OURS]), counted(workload, turns[other]), strict=True)
+    return statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+def measured_workloads(results: Results) -> list[Workload]:
+    """Return the workloads that were measured, in the order of the list."""
+    return [workload for workload in WORKLOADS if workload.name in results["speed"]]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _head(*cells: str) -> list[str]:
+    return [_row(cells), "|---" * len(cells) + "|"]
+
+
+def _compared(value: float, goal: float | None, *, least: bool = True) -> str:
+    if goal is None:
+        return f"{value:.2f}"
+    met = value >= goal if least else value <= goal
+    return f"{value:.2f} ({'' if met else 'missed: '}{'≥' if least else '≤'} {goal:g})"
+
+
+def ratio_table(results: Results) -> list[str]:
+    """Return ours to each of the others, with the goals in parentheses."""
+    others = [peer for peer in results["peers"] if peer["name"] != OURS]
+    lines = _head("Antiphon, as a multiple of", *(peer["label"] for peer in others))
+    for workload in measured_workloads(results):
+        turns = results["speed"][workload.name]
+        cells = [workload.name]
+        for peer in others:
+            name = peer["name"]
+            cells.append(_compared(ratio(workload, turns, name), workload.goals.get(name)) if name in turns else "-")
+        lines.append(_row(cells))
+    for connections, by_peer in results["memory"].items():
+        cells = [f"memory per idle connection, at {int(connections):,}"]
+        for peer in others:
+            theirs = by_peer.get(peer["name"])
+            goal = MEMORY_GOALS.get(peer["name"])
+            cells.append("-" if theirs is None else _compared(by_peer[OURS] / theirs, goal, least=False))
+        lines.append(_row(cells))
+    return lines
+
+
+def speed_table(results: Results) -> list[str]:
+    """Return medians, with the lowest and the highest."""
+    lines = _head("per second: median (lowest - highest)", *(peer["label"] for peer in results["peers"]))
+    for workload in measured_workloads(results):
+        cells = [workload.name]
+        for peer in results["peers"]:
+            turns = results["speed"][workload.name].get(peer["name"])
+            if turns is None:
+                cells.append("-")
+            else:
+                values = counted(workload, turns)
+                cells.append(f"{statistics.median(values):,.0f} ({min(values):,.0f} - {max(values):,.0f})")
+        lines.append(_row(cells))
+    for connections, by_peer in results["memory"].items():
+        cells = [f"memory per idle connection, at {int(connections):,}"]
+        for peer in results["peers"]:
+            value = by_peer.get(peer["name"])
+            cells.append("-" if value is None else f"{value / 1000:.1f} kB")
+        lines.append(_row(cells))
+    return lines
+
+
+def latency_table(results: Results) -> list[str]:
+    """Return latencies at half of what each server can do."""
+    turns = results["speed"].get("latency")
+    if turns is None:
+        return []
+    lines = _head("echo at half load", "events per second", "half of all", "99 %", "99.9 %")
+    for peer in results["peers"]:
+        mine = turns[peer["name"]]
+        median = {key: statistics.median(turn[key] for turn in mine) for key in ("rate", "p50_us", "p99_us", "p999_us")}
+        times = [f"{median[key] / 1000:.2f} ms" for key in ("p50_us", "p99_us", "p999_us")]
+        lines.append(_row([peer["label"], f"{median['rate']:,.0f}", *times]))
+    return lines
+
+
+def soak_line(soak: Mapping[str, float]) -> str:
+    """Return what became of many idle connections, as a sentence."""
+    return (
+        f"{soak['connections']:,.0f} idle connections for {soak['seconds'] / 60:.0f} minutes, default heartbeats: "
+        f"{soak['lost']:.0f} lost, {100 * soak['cpu_share']:.1f} % of a core, "
+        f"{soak['memory_per_connection'] / 1000:.1f} kB each."
+    )
+
+
+def missed_goals(results: Results) -> list[str]:
+    """Return a line for each goal that was missed."""
+    lines = []
+    for workload in measured_workloads(results):
+        turns = results["speed"][workload.name]
+        for name, goal in workload.goals.items():
+            if name in turns and (reached := ratio(workload, turns, name)) < goal:
+                lines.append(f"{workload.name}: {reached:.2f} of {name}, the goal is {goal:g}")
+    for connections, by_peer in results["memory"].items():
+        for name, goal in MEMORY_GOALS.items():
+            if name in by_peer and (reached := by_peer[OURS] / by_peer[name]) > goal:
+                lines.append(f"memory at {int(connections):,}: {reached:.2f} of {name}, the goal is {goal:g}")
+        if by_peer[OURS] > MEMORY_LIMIT:
+            lines.append(f"memory at {int(connections):,}: {by_peer[OURS]:,.0f} bytes, the goal is {MEMORY_LIMIT:,}")
+    return lines
+
+
+def as_markdown(results: Results) -> str:
+    """Return everything that was measured."""
+    machine = results["machine"]
+    versions = "; ".join(f"{peer['label']}: {peer['version']}" for peer in results["peers"])
+    parts = [
+        [f"Measured on {results['date']}: {machine['processor']}, {machine['system']}. {versions}."],
+        ratio_table(results),
+        speed_table(results),
+        latency_table(results),
+        [soak_line(results["soak"])] if results.get("soak") else [],
+        results["missing"],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
