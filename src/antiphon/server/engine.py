@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 from antiphon.engineio.handshake import (
@@ -27,7 +28,7 @@ from antiphon.server.engine_socket import CLOSED, EngineSocket
 from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines
 from antiphon.server.options import Options
-from antiphon.server.polling import Body, Polling
+from antiphon.server.polling import Body, Polling, Respond
 from antiphon.server.request import Headers, Request, Response, is_header
 from antiphon.server.transport import Transport
 from antiphon.types import TransportName
@@ -209,23 +210,68 @@ class Engine:
             response = await self._respond(request, body)
         except HandshakeError as error:
             response = self.refuse(request, error)
-        response.headers.update(cors.headers(request.headers.get("origin")))
-        return response
+        return self._allow(request, response)
+
+    def answer(self, request: Request, body: bytes, respond: Respond) -> Callable[[], None] | None:
+        """Answer a GET or POST request that has come as a whole; not if the engine :attr:`waits_for_user`.
+
+        Args:
+            request: the request.
+            body: its body.
+            respond: gets the response, now or later.
+
+        Returns:
+            What is to be called if the client goes away before, if that matters.
+        """
+        self.bind()
+        new: str | None = None
+        try:
+            session = self._check(request)
+            if session is None:
+                new, protocol = self._new_session(request)
+                transport = self._open_polling(request, new, protocol)
+            else:
+                transport = cast("Polling", session.transport)
+        except HandshakeError as error:
+            respond(self._allow(request, self.refuse(request, error)))
+            return None
+
+        def finish(response: Response) -> None:
+            respond(self._allow(request, self._complete(request, response, new)))
+
+        if request.method == "POST":
+            finish(transport.data(request, body))
+            return None
+        transport.poll(request, finish)
+        return partial(transport.abandon_poll, request)
 
     async def _respond(self, request: Request, body: Body) -> Response:
+        new: str | None = None
         session = self._check(request)
-        if session is not None:
-            # The check has made sure that this session is polling.
-            response = await cast("Polling", session.transport).on_request(request, body)
+        if session is None:
+            new, protocol = await self._authorize(request)
+            transport = self._open_polling(request, new, protocol)
         else:
-            sid, protocol = await self._authorize(request)
-            transport = Polling(request, protocol=protocol, options=self.options, flusher=self.flusher)
-            self._open(sid, request, transport, protocol)
-            response = await transport.on_request(request, body)
+            # The check has made sure that this session is polling.
+            transport = cast("Polling", session.transport)
+        return self._complete(request, await transport.on_request(request, body), new)
+
+    def _open_polling(self, request: Request, sid: str, protocol: int) -> Polling:
+        transport = Polling(request, protocol=protocol, options=self.options, flusher=self.flusher)
+        self._open(sid, request, transport, protocol)
+        return transport
+
+    def _complete(self, request: Request, response: Response, new: str | None) -> Response:
+        """Add what every good response has; ``new`` is the session that it opens, if it does."""
         if response.status == 200:
-            if session is None and self.options.session_cookie is not None:
-                response.headers["set-cookie"] = self.options.session_cookie.header(sid)
-            self._announce_headers(response.headers, request, initial=session is None)
+            if new is not None and self.options.session_cookie is not None:
+                response.headers["set-cookie"] = self.options.session_cookie.header(new)
+            self._announce_headers(response.headers, request, initial=new is not None)
+        return response
+
+    def _allow(self, request: Request, response: Response) -> Response:
+        """Add what pages of other origins need."""
+        response.headers.update(self.options.cors_policy.headers(request.headers.get("origin")))
         return response
 
     def _announce_headers(self, headers: Headers, request: Request, *, initial: bool) -> None:
@@ -278,9 +324,9 @@ class Engine:
                 logger.warning("allow_request returned %r; it must return True to let a client in", allowed)
             if not allowed:
                 raise handshake_error(ErrorCode.FORBIDDEN)
-        protocol = check_protocol(request.query, allow_eio3=options.allow_eio3)
         if options.generate_id is None:
-            return secrets.token_urlsafe(15), protocol
+            return self._new_session(request)
+        protocol = check_protocol(request.query, allow_eio3=options.allow_eio3)
         try:
             generated = options.generate_id(request)
             sid = await generated if inspect.isawaitable(generated) else generated
@@ -290,6 +336,10 @@ class Engine:
             logger.exception("generate_id failed; the request is refused")
             raise handshake_error(ErrorCode.BAD_REQUEST, name="ID_GENERATION_ERROR", error=error) from None
         return sid, protocol
+
+    def _new_session(self, request: Request) -> tuple[str, int]:
+        """Return the identifier and the revision of a new session."""
+        return secrets.token_urlsafe(15), check_protocol(request.query, allow_eio3=self.options.allow_eio3)
 
     def refuse(self, request: Request, error: HandshakeError) -> Response:
         """Build the refusal of a request, and tell the listeners and the log why."""

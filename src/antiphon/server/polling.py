@@ -27,7 +27,10 @@ from antiphon.server.request import Headers, Request, Response
 from antiphon.server.transport import Transport
 from antiphon.types import TransportName
 
-__all__ = ["Body", "Polling"]
+__all__ = ["Body", "Polling", "Respond"]
+
+Respond: TypeAlias = Callable[[Response], None]
+"""Takes the response to a request, once."""
 
 Body: TypeAlias = Callable[[], Awaitable[bytes | None]]
 """Reads the next piece of a request's body: ``b""`` at its end, None once the client has gone."""
@@ -54,7 +57,7 @@ class Polling(Transport):
         self._unsent: list[WirePacket] = []
         self._size = 0
         self._compress = False
-        self._poll: asyncio.Future[Response] | None = None
+        self._poll: tuple[Request, Respond] | None = None
         self._reader: asyncio.Task[object] | None = None
         self._closed = False
         self._closing = False
@@ -125,10 +128,11 @@ class Polling(Transport):
 
     def _answer(self) -> None:
         poll, self._poll = self._poll, None
-        if poll is not None and not poll.done():
-            poll.set_result(self._response())
+        if poll is not None:
+            request, respond = poll
+            respond(self._response(request))
 
-    def _response(self) -> Response:
+    def _response(self, request: Request) -> Response:
         packets, compress = self._take_unsent(), self._compress
         self._compress = False
         self._wake()
@@ -142,7 +146,7 @@ class Polling(Transport):
             text = orjson.dumps(body.decode("utf-8", "replace"))
             text = text.replace("\u2028".encode(), b"\\u2028").replace("\u2029".encode(), b"\\u2029")
             body = b"___eio[%s](%s);" % (self._jsonp.encode(), text)
-        return Response(200, body, headers, compressible=compress)
+        return self._finish(request, Response(200, body, headers, compressible=compress))
 
     # What is asked
 
@@ -154,50 +158,58 @@ class Polling(Transport):
             return await self._on_data(request, body)
         return Response(500)
 
-    async def _on_poll(self, request: Request, body: Body) -> Response:
+    def poll(self, request: Request, respond: Respond) -> None:
+        """Answer a GET request, now or as soon as there is something to send."""
         if self._poll is not None:
             self.owner.transport_failed(self, "overlap from client")
-            return Response(400)
-        if self._unsent:
-            response = self._response()
+            respond(Response(400))
+        elif self._unsent:
+            respond(self._response(request))
         elif self._closing:
             self._unsent.append(CLOSE)
-            response = self._response()
+            response = self._response(request)
             self._closed = True
             asyncio.get_running_loop().call_soon(self.owner.transport_closed, self)
+            respond(response)
         else:
-            response = await self._wait(body)
-        return self._finish(request, response)
+            self._poll = request, respond
 
-    async def _wait(self, body: Body) -> Response:
-        """Wait for something to send, or for the client to go away."""
-        loop = asyncio.get_running_loop()
-        poll: asyncio.Future[Response] = loop.create_future()
-        self._poll = poll
-        watch = loop.create_task(self._watch(poll, body))
-        try:
-            return await poll
-        finally:
-            watch.cancel()
-            if self._poll is poll:
-                self._poll = None
-
-    async def _watch(self, poll: asyncio.Future[Response], body: Body) -> None:
-        while await body() is not None:
-            pass
-        if not poll.done():
+    def abandon_poll(self, request: Request) -> None:
+        """Be told that the client has gone before its poll was answered."""
+        if self._poll is not None and self._poll[0] is request:
             self._poll = None
-            poll.set_result(Response(400))
             self.owner.transport_failed(self, "poll connection closed prematurely")
 
+    async def _on_poll(self, request: Request, body: Body) -> Response:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Response] = loop.create_future()
+
+        def respond(response: Response) -> None:
+            if not answer.done():
+                answer.set_result(response)
+
+        self.poll(request, respond)
+        if answer.done():
+            return answer.result()
+        watch = loop.create_task(self._watch(request, respond, body))
+        try:
+            return await answer
+        finally:
+            watch.cancel()
+            if self._poll is not None and self._poll[0] is request:
+                self._poll = None
+
+    async def _watch(self, request: Request, respond: Respond, body: Body) -> None:
+        """Wait for the client to go away."""
+        while await body() is not None:
+            pass
+        respond(Response(400))
+        self.abandon_poll(request)
+
     async def _on_data(self, request: Request, body: Body) -> Response:
-        if self._reader is not None:
-            self.owner.transport_failed(self, "data request overlap from client")
-            return Response(400)
-        binary = request.headers.get("content-type") == _OCTETS
-        if binary and self._protocol == 4:
-            self.owner.transport_failed(self, "invalid content")
-            return Response(400)
+        refused = self._refuse_data(request)
+        if refused is not None:
+            return refused
         reader = self._reader = asyncio.current_task()
         try:
             data = await self._read(body)
@@ -209,8 +221,29 @@ class Polling(Transport):
             return Response(400)
         finally:
             self._reader = None
-        if isinstance(data, Response):
-            return data
+        return data if isinstance(data, Response) else self._take(request, data)
+
+    def data(self, request: Request, body: bytes) -> Response:
+        """Take the whole body of a POST request."""
+        refused = self._refuse_data(request)
+        if refused is not None:
+            return refused
+        if len(body) > self._options.max_http_buffer_size:
+            return Response(413)
+        return self._take(request, body)
+
+    def _refuse_data(self, request: Request) -> Response | None:
+        """Answer a POST request of which nothing needs to be read."""
+        if self._reader is not None:
+            self.owner.transport_failed(self, "data request overlap from client")
+            return Response(400)
+        if self._protocol == 4 and request.headers.get("content-type") == _OCTETS:
+            self.owner.transport_failed(self, "invalid content")
+            return Response(400)
+        return None
+
+    def _take(self, request: Request, data: bytes) -> Response:
+        binary = request.headers.get("content-type") == _OCTETS
         if self._closed or not self._receive(data, binary=binary):
             return Response(400)
         # text/html because some browsers offer text/plain as a download.
@@ -294,8 +327,9 @@ class Polling(Transport):
         self._closed = True
         self._abort_reader()
         poll, self._poll = self._poll, None
-        if poll is not None and not poll.done():
-            poll.set_result(Response(400))
+        if poll is not None:
+            _, respond = poll
+            respond(Response(400))
         self._wake()
         return unsent
 

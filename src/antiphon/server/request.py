@@ -111,8 +111,11 @@ class Request:
         return f"{self.path}?{self.query_string.decode('latin-1')}"
 
     def release(self) -> None:
-        """Drop what was made of the bytes, as the request will be kept for long; it is made anew when asked for."""
+        """Keep only bytes, as the request will be kept for long; what is made of them is made anew when asked for."""
         self._headers = self._query = None
+        raw = self._raw_headers
+        if not isinstance(raw, bytes):
+            self._raw_headers = b"\r\n".join([b"%s: %s" % header for header in raw])
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"

@@ -1,32 +1,71 @@
-"""Finds the Socket.IO servers inside an ASGI application, and where they are mounted."""
+"""Finds the Socket.IO servers inside an ASGI application, and which of them a request is for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
+from uvicorn.config import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from antiphon.server.routing import matches
 from antiphon.server.server import Server
 
-__all__ = ["MountedServer", "find_servers"]
+__all__ = ["MountedServer", "find_server", "find_servers"]
 
 _MAX_DEPTH = 32
 
 
 class MountedServer(NamedTuple):
-    """A server and what stands in front of its own path."""
+    """A server and what stands in front of it.
+
+    Attributes:
+        root_path: what stands in front of its own path.
+        server: the server.
+        is_outermost: whether requests reach it without passing anything of the user first.
+    """
 
     root_path: str
     server: Server
+    is_outermost: bool
+
+
+_servers: WeakKeyDictionary[Config, list[MountedServer]] = WeakKeyDictionary()
+
+
+def find_server(config: Config, raw_path: bytes) -> MountedServer | None:
+    """Return the server that a request is for, None if it is for something else.
+
+    Args:
+        config: of uvicorn.
+        raw_path: as the client wrote it, percent-encoded.
+    """
+    servers = _servers.get(config)
+    if servers is None:
+        servers = _servers[config] = find_servers(config.loaded_app)
+    root = config.root_path
+    path = root + unquote(raw_path.decode("latin-1"))
+    for mounted in servers:
+        mount = root + mounted.root_path
+        if path.startswith(mount) and matches(path, mount, mounted.server.options.prefix):
+            return mounted
+    return None
 
 
 def find_servers(app: object) -> list[MountedServer]:
     """Look for servers in an application, its middlewares and its mounts (Starlette, FastAPI)."""
-    return list(_search(app, "", _MAX_DEPTH))
+    outermost = app
+    while isinstance(outermost, ProxyHeadersMiddleware):
+        # uvicorn has put it there; what it does is done in proxy.py.
+        outermost = outermost.app
+    return [found._replace(is_outermost=found.server is outermost) for found in _search(app, "", _MAX_DEPTH)]
 
 
 def _search(app: object, root_path: str, depth: int) -> Iterator[MountedServer]:
     if isinstance(app, Server):
-        yield MountedServer(root_path, app)
+        yield MountedServer(root_path, app, is_outermost=False)
     elif depth:
         for route in getattr(app, "routes", None) or ():
             inner = getattr(route, "app", None)

@@ -1,4 +1,8 @@
-"""uvicorn's HTTP protocol, with a limit for how long a client may take to send the head of a request.
+"""uvicorn's HTTP protocol, with a shorter way for the requests of Socket.IO servers.
+
+A poll, or a body with packets, that has come as a whole is answered without ASGI, if nothing of the user stands in
+front of the Socket.IO server. A WebSocket handshake goes to :class:`WebSocketProtocol` without being written out and parsed
+again. Everything else goes uvicorn's way. And a client may take so long to send the head of a request, and no longer.
 
 Source: JavaScript, ``server.headersTimeout`` of Node.js.
 """
@@ -6,35 +10,62 @@ Source: JavaScript, ``server.headersTimeout`` of Node.js.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from antiphon.server.request import Request
+from antiphon.uvicorn.discovery import find_server
+from antiphon.uvicorn.exchange import Exchange
+from antiphon.uvicorn.protocol import WebSocketProtocol
+from antiphon.uvicorn.proxy import find_peer
 
 __all__ = ["HEADERS_TIMEOUT", "HTTPProtocol"]
 
 HEADERS_TIMEOUT = 60.0
 """Seconds from the first byte of a request, or from the connection, to the end of its head."""
 
+_METHODS = {b"GET": "GET", b"POST": "POST"}
+
 
 class HTTPProtocol(HttpToolsProtocol):
-    """Closes connections that begin a request and do not go on: they would stay for ever."""
+    """Closes connections that begin a request and do not go on, and knows the requests of Socket.IO servers."""
 
     headers_timeout = HEADERS_TIMEOUT
     _headers_timer: asyncio.TimerHandle | None = None
+    _awaits_head = True
+    _held: Request | None = None
+    _body: list[bytes]
+    _engine: Any
+    _default_headers: tuple[object, bytes] = (None, b"")
+
+    # The head of a request
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the transport and expect a request."""
         super().connection_made(transport)
         self._expect_head()
 
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request, a whole one, or several."""
+        super().data_received(data)
+        if self._held is not None:
+            self._let_go()
+        if not self._awaits_head:
+            self._forget_timer()
+        elif self._headers_timer is None and not self.transport.is_closing():
+            self._expect_head()
+
     def on_message_begin(self) -> None:
         """Expect the rest of a head."""
         super().on_message_begin()
-        self._expect_head()
+        self._awaits_head = True
 
     def on_headers_complete(self) -> None:
-        """Be content."""
-        self._forget_timer()
-        super().on_headers_complete()
+        """Begin with a request, or hold it until it has come as a whole."""
+        self._awaits_head = False
+        if self.parser.should_upgrade() or not self._hold():
+            super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer with the rest."""
@@ -42,7 +73,6 @@ class HTTPProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _expect_head(self) -> None:
-        self._forget_timer()
         self._headers_timer = self.loop.call_later(self.headers_timeout, self._on_headers_timeout)
 
     def _forget_timer(self) -> None:
@@ -55,3 +85,94 @@ class HTTPProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
             self.transport.close()
+
+    # Requests of Socket.IO servers
+
+    def _hold(self) -> bool:
+        """Say whether a request is one that we can answer without ASGI."""
+        path, _, query = self.url.partition(b"?")
+        mounted = find_server(self.config, path)
+        if mounted is None or not mounted.is_outermost or mounted.server.engine.waits_for_user:
+            return False
+        method = _METHODS.get(self.parser.get_method())
+        if (
+            method is None
+            or self.parser.get_http_version() != "1.1"
+            or self.expect_100_continue
+            or self.limit_concurrency is not None
+            or self.access_log
+            or self.flow.write_paused  # ASGI waits until the client reads
+        ):
+            return False
+        client, secure = find_peer(self.config, self.client, self.headers, secure=self.scheme == "https")
+        self._engine = mounted.server.engine
+        self._body = []
+        self._held = Request(
+            method=method,
+            path=self.config.root_path + path.decode("latin-1"),
+            query_string=query,
+            raw_headers=self.headers,
+            client=client,
+            secure=secure,
+            upgrade=False,
+        )
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer a request that has come as a whole."""
+        request, self._held = self._held, None
+        if request is None:
+            super().on_message_complete()
+            return
+        exchange: Any = Exchange(
+            self, self._engine, request, b"".join(self._body), keep_alive=self.parser.should_keep_alive()
+        )
+        before, self.cycle = self.cycle, exchange
+        if before is None or before.response_complete:
+            exchange.begin()
+        else:
+            # A pipelined request waits for the one before it.
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if isinstance(cycle, Exchange):
+            cycle.begin()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _let_go(self) -> None:
+        """Let ASGI have a request whose body has not come as a whole."""
+        self._held = None
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+            for piece in self._body:
+                super().on_body(piece)
+
+    def default_headers(self) -> bytes:
+        """Return the headers that uvicorn gives every response. It makes new ones each second."""
+        headers = self.server_state.default_headers
+        known, encoded = HTTPProtocol._default_headers
+        if known is not headers:
+            encoded = b"".join(b"%s: %s\r\n" % header for header in headers)
+            HTTPProtocol._default_headers = (headers, encoded)
+        return encoded
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand a WebSocket handshake over."""
+        if self.ws_protocol_class is not WebSocketProtocol:
+            super().handle_websocket_upgrade()
+            return
+        self._forget_timer()
+        self.connections.discard(self)
+        protocol = WebSocketProtocol(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        protocol.connection_made(self.transport)
+        protocol.request_received(self.parser.get_method(), self.url, self.headers)
+        self.transport.set_protocol(protocol)

@@ -13,23 +13,20 @@ import logging
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
 from uvicorn.config import WS_PROTOCOLS, Config
 from uvicorn.importer import import_from_string
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from antiphon.errors import HandshakeError
 from antiphon.server.engine import Admission
 from antiphon.server.request import Request, Response, is_header
-from antiphon.server.routing import matches
 from antiphon.server.server import Server
 from antiphon.uvicorn.deflate import negotiate
-from antiphon.uvicorn.discovery import MountedServer, find_servers
+from antiphon.uvicorn.discovery import find_server
 from antiphon.uvicorn.picows_connection import PicowsConnection, feed, upgrade
+from antiphon.uvicorn.proxy import find_peer
 
 if TYPE_CHECKING:
     from picows.picows import WSProtocol  # type: ignore[attr-defined]
@@ -39,8 +36,6 @@ __all__ = ["WebSocketProtocol"]
 logger: logging.Logger = logging.getLogger("antiphon.websocket")
 
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 426: b"Upgrade Required", 500: b"Internal Server Error"}
-
-_servers: WeakKeyDictionary[Config, list[MountedServer]] = WeakKeyDictionary()
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -71,7 +66,6 @@ class WebSocketProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take the request, which uvicorn gives in one piece; then what comes until the next protocol is in place."""
         if not self._started:
-            self._started = True
             self._on_request(data)
         elif self._next is None:
             self._early += data
@@ -112,69 +106,59 @@ class WebSocketProtocol(asyncio.Protocol):
     # Who gets it
 
     def _on_request(self, data: bytes) -> None:
+        """Take a request as uvicorn's own HTTP class writes it: a well-formed one."""
         head, _, _ = data.partition(b"\r\n\r\n")
-        line, _, block = head.partition(b"\r\n")
+        line, *lines = head.split(b"\r\n")
         method, url, _ = line.split(b" ", 2)
+        headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+        self.request_received(method, url, headers)
+
+    def request_received(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        """Take a WebSocket handshake.
+
+        Args:
+            method: of the request.
+            url: path and query, as the client wrote them.
+            headers: of the request, names in lower case.
+        """
+        self._started = True
         path, _, query = url.partition(b"?")
-        server = self._find_server(path)
-        if server is None or not _is_tcp(self._transport):
-            self._delegate(data)
+        mounted = find_server(self._config, path)
+        if mounted is None or not _is_tcp(self._transport):
+            self._delegate(method, url, headers)
             return
         if method != b"GET":
             # Source: RFC 6455, section 4.1.
             self._respond(Response(400, b"A WebSocket handshake is a GET request"))
             return
-        client, secure = self._peer(block)
+        client, secure = find_peer(
+            self._config, get_remote_addr(self._transport), headers, secure=is_ssl(self._transport)
+        )
         request = Request(
             method="GET",
             path=self._config.root_path + path.decode("latin-1"),
             query_string=query,
-            raw_headers=block,
+            raw_headers=headers,
             client=client,
             secure=secure,
             upgrade=True,
         )
+        server = mounted.server
         if server.engine.waits_for_user:
             self._admitting = asyncio.get_running_loop().create_task(self._admit(server, request))
         else:
             _run_now(self._admit(server, request))
 
-    def _find_server(self, raw_path: bytes) -> Server | None:
-        servers = _servers.get(self._config)
-        if servers is None:
-            servers = _servers[self._config] = find_servers(self._config.loaded_app)
-        root = self._config.root_path
-        path = root + unquote(raw_path.decode("latin-1"))
-        for mounted in servers:
-            mount = root + mounted.root_path
-            if path.startswith(mount) and matches(path, mount, mounted.server.options.prefix):
-                return mounted.server
-        return None
-
-    def _delegate(self, data: bytes) -> None:
+    def _delegate(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         protocol_class = import_from_string(WS_PROTOCOLS["auto"])
         if protocol_class is None:
             self._respond(Response(400, b"No WebSocket library is installed for this route"))
             return
         protocol = protocol_class(config=self._config, server_state=self._server_state, app_state=self._app_state)
         protocol.connection_made(self._transport)
-        protocol.data_received(data)
+        lines = [b"%s %s HTTP/1.1" % (method, url), *(b"%s: %s" % header for header in headers)]
+        protocol.data_received(b"\r\n".join(lines) + b"\r\n\r\n")
         self._hand_over(protocol)
-
-    def _peer(self, block: bytes) -> tuple[tuple[str, int] | None, bool]:
-        """Return the address of the client and whether it uses TLS, as seen by a trusted proxy if there is one."""
-        scope: dict[str, Any] = {
-            "type": "websocket",
-            "client": get_remote_addr(self._transport),
-            "scheme": "wss" if is_ssl(self._transport) else "ws",
-        }
-        if self._config.proxy_headers and b"\nx-forwarded-" in b"\n" + block.lower():
-            lines = (line.partition(b":") for line in block.split(b"\r\n"))
-            scope["headers"] = [(name.lower(), value.strip()) for name, _, value in lines]
-            middleware = ProxyHeadersMiddleware(_no_app, self._config.forwarded_allow_ips or "127.0.0.1")
-            _run_now(middleware(cast("Any", scope), cast("Any", None), cast("Any", None)))
-        client = scope["client"]
-        return (client[0], client[1]) if client else None, scope["scheme"] == "wss"
 
     # The handshake
 
@@ -243,10 +227,6 @@ class WebSocketProtocol(asyncio.Protocol):
         lines += [f"{name}: {value}".encode("latin-1") for name, value in headers.items()]
         self._transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + response.body)
         self._transport.close()
-
-
-async def _no_app(*_arguments: object) -> None:
-    """Stand in for the application behind a middleware."""
 
 
 def _run_now(coroutine: Any) -> None:
