@@ -193,7 +193,7 @@ def build_request(scope: Scope) -> Request:
         method=scope.get("method", "GET"),
         path=raw_path.decode("latin-1").partition("?")[0] if raw_path else scope["path"],
         query_string=scope.get("query_string", b""),
-        raw_headers=list(scope["headers"]),
+        raw_headers=[(name.lower(), value) for name, value in scope["headers"]],
         client=(client[0], client[1] or 0) if client else None,
         secure=scope.get("scheme") in ("https", "wss"),
         upgrade=scope["type"] == "websocket",

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -53,8 +52,7 @@ _MESSAGES: Final = {
 _INVALID_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
-@dataclass(frozen=True, slots=True)
-class HandshakeRequest:
+class HandshakeRequest(NamedTuple):
     """What the rules look at in a request.
 
     Attributes:

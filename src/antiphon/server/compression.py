@@ -38,9 +38,7 @@ def _quality(parameters: str) -> float:
 
 
 def compress_body(body: bytes, headers: Headers, accept_encoding: str, option: HTTPCompression) -> bytes:
-    """Compress a body that is large enough, if the client accepts it, and say so in ``headers``."""
-    if len(body) < option.threshold:
-        return body
+    """Compress a body, if the client accepts it, and say so in ``headers``."""
     encoding = negotiate(accept_encoding)
     if encoding is None:
         return body

@@ -271,10 +271,15 @@ class Engine:
 
     def _allow(self, request: Request, response: Response) -> Response:
         """Add what pages of other origins need."""
-        response.headers.update(self.options.cors_policy.headers(request.headers.get("origin")))
+        allowed = self.options.cors_policy.headers(request.header(b"origin"))
+        if allowed:
+            response.headers.update(allowed)
         return response
 
     def _announce_headers(self, headers: Headers, request: Request, *, initial: bool) -> None:
+        listeners = self._listeners
+        if not listeners["headers"] and not (initial and listeners["initial_headers"]):
+            return
         if initial:
             self._fire("initial_headers", headers, request)
         self._fire("headers", headers, request)
@@ -285,24 +290,26 @@ class Engine:
 
     def _check(self, request: Request) -> EngineSocket | None:
         """Check a request against the rules; return the session that it belongs to, None if it opens one."""
-        headers = request.headers
-        origin = headers.get("origin")
-        sid = request.query.get("sid")
+        query = request.query
+        origin = request.header(b"origin")
+        sid = query.get("sid")
         session = self.sockets.get(sid) if sid else None
         session_transport: TransportName | None = session.transport.name if session else None
         verify(
-            HandshakeRequest(request.method, request.query, request.upgrade, origin),
+            HandshakeRequest(request.method, query, request.upgrade, origin),
             transports=self.options.transports,
             session_transport=session_transport,
         )
-        if session is not None and (request.query.get("EIO") == "4") is not (session.protocol == 4):
+        if session is not None and (query.get("EIO") == "4") is not (session.protocol == 4):
             raise handshake_error(ErrorCode.BAD_REQUEST, name="PROTOCOL_MISMATCH", previous_protocol=session.protocol)
-        host = headers.get("host")
-        if "j" in request.query and not self.options.cors_policy.allows_all:
+        if "j" in query and not self.options.cors_policy.allows_all:
             # A script element of any page can read such a response, and sends no Origin.
             message = 'JSONP is for pages of any origin; to allow them, give the server cors="*"'
             raise handshake_error(ErrorCode.FORBIDDEN, message, name="ORIGIN_NOT_ALLOWED")
-        if origin is not None and not self.options.cors_policy.allows(origin, host):
+        if origin is None:
+            return session
+        host = request.header(b"host")
+        if not self.options.cors_policy.allows(origin, host):
             message = f'pages of {origin} may not connect; to allow them, give the server cors="{origin}"'
             raise handshake_error(ErrorCode.FORBIDDEN, message, name="ORIGIN_NOT_ALLOWED", origin=origin, host=host)
         return session
@@ -373,7 +380,7 @@ class Engine:
             sid, protocol = session.id, session.protocol
         else:
             sid, protocol = await self._authorize(request)
-        headers = self.options.cors_policy.headers(request.headers.get("origin"))
+        headers = self.options.cors_policy.headers(request.header(b"origin"))
         self._announce_headers(headers, request, initial=session is None)
         return Admission(request, protocol, sid, session, headers)
 

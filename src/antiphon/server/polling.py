@@ -17,8 +17,8 @@ from urllib.parse import parse_qs
 import orjson
 
 from antiphon.engineio import v3
-from antiphon.engineio.packet import CLOSE, NOOP, PacketType, WirePacket
-from antiphon.engineio.payload import decode_payload, encode_payload
+from antiphon.engineio.packet import CLOSE, MESSAGE, NOOP, PacketType, WirePacket
+from antiphon.engineio.payload import SEPARATOR, decode_payload, encode_payload
 from antiphon.errors import PacketError
 from antiphon.server.compression import compress_body
 from antiphon.server.fanout import Flusher, Message
@@ -237,13 +237,13 @@ class Polling(Transport):
         if self._reader is not None:
             self.owner.transport_failed(self, "data request overlap from client")
             return Response(400)
-        if self._protocol == 4 and request.headers.get("content-type") == _OCTETS:
+        if self._protocol == 4 and request.header(b"content-type") == _OCTETS:
             self.owner.transport_failed(self, "invalid content")
             return Response(400)
         return None
 
     def _take(self, request: Request, data: bytes) -> Response:
-        binary = request.headers.get("content-type") == _OCTETS
+        binary = self._protocol == 3 and request.header(b"content-type") == _OCTETS
         if self._closed or not self._receive(data, binary=binary):
             return Response(400)
         # text/html because some browsers offer text/plain as a download.
@@ -270,6 +270,10 @@ class Polling(Transport):
         elif not binary:
             data = _repair(data)
         try:
+            if self._protocol == 4 and data[:1] == MESSAGE and SEPARATOR not in data:
+                # One message, as in nearly all bodies: it goes the way that it would go on a WebSocket.
+                self.owner.receive_text(data)
+                return True
             packets = v3.decode_payload(data, binary=binary) if self._protocol == 3 else decode_payload(data)
             for packet in packets:
                 if packet.type is PacketType.CLOSE:
@@ -287,13 +291,13 @@ class Polling(Transport):
 
     def _finish(self, request: Request, response: Response) -> Response:
         """Add what every good response of the session has."""
-        asked = request.headers
         headers = response.headers
         compression = self._options.compression
-        if response.compressible and compression is not None:
-            response.body = compress_body(response.body, headers, asked.get("accept-encoding", ""), compression)
-        agent = asked.get("user-agent", "")
-        if ";MSIE" in agent or "Trident/" in agent:
+        if response.compressible and compression is not None and len(response.body) >= compression.threshold:
+            accepted = request.header(b"accept-encoding") or ""
+            response.body = compress_body(response.body, headers, accepted, compression)
+        agent = request.header(b"user-agent")
+        if agent is not None and (";MSIE" in agent or "Trident/" in agent):
             headers["x-xss-protection"] = "0"
         headers["cache-control"] = "no-store"
         return response

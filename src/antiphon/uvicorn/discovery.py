@@ -33,6 +33,10 @@ class MountedServer(NamedTuple):
 
 
 _servers: WeakKeyDictionary[Config, list[MountedServer]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[Config, dict[bytes, MountedServer | None]] = WeakKeyDictionary()
+"""What was found before, by path: there are few that many ask for."""
+
+_MAX_FOUND = 1000
 
 
 def find_server(config: Config, raw_path: bytes) -> MountedServer | None:
@@ -42,6 +46,18 @@ def find_server(config: Config, raw_path: bytes) -> MountedServer | None:
         config: of uvicorn.
         raw_path: as the client wrote it, percent-encoded.
     """
+    found = _found.get(config)
+    if found is None:
+        found = _found[config] = {}
+    elif raw_path in found:
+        return found[raw_path]
+    if len(found) >= _MAX_FOUND:
+        found.clear()
+    found[raw_path] = mounted = _find(config, raw_path)
+    return mounted
+
+
+def _find(config: Config, raw_path: bytes) -> MountedServer | None:
     servers = _servers.get(config)
     if servers is None:
         servers = _servers[config] = find_servers(config.loaded_app)

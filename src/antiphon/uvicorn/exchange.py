@@ -77,13 +77,11 @@ class Exchange:
         self.response_complete = True
         self._abandon = None
         protocol, body = self._protocol, response.body
-        lines = [_STATUS_LINES[response.status], protocol.default_headers()]
-        lines += [f"{name}: {value}\r\n".encode("latin-1") for name, value in response.headers.items()]
+        headers = "".join([f"{name}: {value}\r\n" for name, value in response.headers.items()])
         if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"content-length: %d\r\n\r\n" % len(body))
-        lines.append(body)
-        protocol.transport.write(b"".join(lines))
+            headers += "connection: close\r\n"
+        head = f"{headers}content-length: {len(body)}\r\n\r\n".encode("latin-1")
+        protocol.transport.write(_STATUS_LINES[response.status] + protocol.default_headers() + head + body)
         if not self.keep_alive:
             protocol.transport.close()
-        protocol.on_response_complete()
+        protocol.exchange_complete()

@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol, with a shorter way for the requests of Socket.IO servers.
 
 A poll, or a body with packets, that has come as a whole is answered without ASGI, if nothing of the user stands in
-front of the Socket.IO server. A WebSocket handshake goes to :class:`WebSocketProtocol` without being written out and parsed
-again. Everything else goes uvicorn's way. And a client may take so long to send the head of a request, and no longer.
+front of the Socket.IO server. A WebSocket handshake goes to :class:`WebSocketProtocol` without being written out and
+parsed again. Everything else goes uvicorn's way. And a client has a time to send the head of a request, and no longer.
 
 Source: JavaScript, ``server.headersTimeout`` of Node.js.
 """
@@ -10,6 +10,7 @@ Source: JavaScript, ``server.headersTimeout`` of Node.js.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -32,7 +33,9 @@ class HTTPProtocol(HttpToolsProtocol):
     """Closes connections that begin a request and do not go on, and knows the requests of Socket.IO servers."""
 
     headers_timeout = HEADERS_TIMEOUT
-    _headers_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _timer_due = math.inf
+    _deadline = math.inf
     _awaits_head = True
     _held: Request | None = None
     _body: list[bytes]
@@ -44,47 +47,76 @@ class HTTPProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the transport and expect a request."""
         super().connection_made(transport)
-        self._expect_head()
+        self._set_deadline(self.headers_timeout)
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, a whole one, or several."""
+        awaited_head = self._awaits_head and self._deadline != math.inf
+        if not awaited_head:
+            self._deadline = math.inf
         super().data_received(data)
         if self._held is not None:
             self._let_go()
-        if not self._awaits_head:
-            self._forget_timer()
-        elif self._headers_timer is None and not self.transport.is_closing():
-            self._expect_head()
+        if self._awaits_head and not awaited_head and not self.transport.is_closing():
+            self._set_deadline(self.headers_timeout)
 
     def on_message_begin(self) -> None:
         """Expect the rest of a head."""
-        super().on_message_begin()
+        # uvicorn makes the scope here; it is made when it is known that somebody wants it.
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._awaits_head = True
 
     def on_headers_complete(self) -> None:
         """Begin with a request, or hold it until it has come as a whole."""
         self._awaits_head = False
+        self._deadline = math.inf
         if self.parser.should_upgrade() or not self._hold():
-            super().on_headers_complete()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let uvicorn begin with a request."""
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expect
+        self.scope["headers"] = headers
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer with the rest."""
         self._forget_timer()
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
-        self._headers_timer = self.loop.call_later(self.headers_timeout, self._on_headers_timeout)
+    # One timer, which is set anew only when it has gone off: there are many requests and few that are late.
+
+    def _set_deadline(self, delay: float) -> None:
+        self._deadline = deadline = self.loop.time() + delay
+        if deadline < self._timer_due:
+            self._forget_timer()
+            self._set_timer(deadline)
+
+    def _set_timer(self, due: float) -> None:
+        self._timer_due = due
+        self._timer = self.loop.call_at(due, self._on_timer)
 
     def _forget_timer(self) -> None:
-        if self._headers_timer is not None:
-            self._headers_timer.cancel()
-            self._headers_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._timer_due = math.inf
 
-    def _on_headers_timeout(self) -> None:
-        self._headers_timer = None
-        if not self.transport.is_closing():
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._timer_due = math.inf
+        if self.transport.is_closing() or self._deadline == math.inf:
+            return
+        if self._deadline > self.loop.time():
+            self._set_timer(self._deadline)
+            return
+        if self._awaits_head:
             self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
-            self.transport.close()
+        self.transport.close()
 
     # Requests of Socket.IO servers
 
@@ -148,11 +180,19 @@ class HTTPProtocol(HttpToolsProtocol):
         else:
             super()._start_asgi_task(cycle, app)
 
+    def exchange_complete(self) -> None:
+        """Be told that a response was written: go on with the next request, or wait for one."""
+        if self.pipeline or self.flow.read_paused:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._set_deadline(self.timeout_keep_alive)
+
     def _let_go(self) -> None:
         """Let ASGI have a request whose body has not come as a whole."""
         self._held = None
         if not self.transport.is_closing():
-            super().on_headers_complete()
+            self._begin()
             for piece in self._body:
                 super().on_body(piece)
 

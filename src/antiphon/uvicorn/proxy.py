@@ -25,7 +25,12 @@ def find_peer(
         headers: of the request, names in lower case.
         secure: whether the peer uses TLS.
     """
-    if not config.proxy_headers or not any(name.startswith(b"x-forwarded-") for name, _ in headers):
+    if not config.proxy_headers:
+        return client, secure
+    for name, _ in headers:
+        if name[:12] == b"x-forwarded-":
+            break
+    else:
         return client, secure
     scope: dict[str, Any] = {
         "type": "http",
