@@ -33,6 +33,7 @@ __all__ = ["Connection"]
 logger: logging.Logger = logging.getLogger("antiphon.server")
 
 _EVENT: Final = b"42"
+_PLAIN_EVENT: Final = b"42["
 _BRACKET: Final = b"["
 _LONGEST_SHORT_ID: Final = 18
 """Where the bracket of an event stands at the latest for the short way: its id has 15 digits at most."""
@@ -75,23 +76,23 @@ class Connection(Timer):
     def _receive_packet_text(self, data: bytes) -> None:
         """Take an Engine.IO text packet: the short way for plain events of the main namespace."""
         root = self._root
-        if data[:2] == _EVENT and root is not None and self._decoder.pending is None:  # type: ignore[attr-defined]
-            bracket, ack_id = 2, None
-            if data[2:3] != _BRACKET:
-                bracket = data.find(_BRACKET, 3, _LONGEST_SHORT_ID)
-                digits = data[2:bracket]
-                if bracket < 0 or not digits.isdigit():
-                    self.conn.take_text(data)
-                    return
-                ack_id = int(digits)
-            try:
-                event = decode_event(data[bracket:])
-            except PacketError as error:
-                self._refuse(error, data)
-            else:
-                root.on_event(event, ack_id)
+        if root is None or self._decoder.pending is not None:  # type: ignore[attr-defined]
+            self.conn.take_text(data)
             return
-        self.conn.take_text(data)
+        bracket, ack_id = 2, None
+        if data[:3] != _PLAIN_EVENT:
+            bracket = data.find(_BRACKET, 3, _LONGEST_SHORT_ID)
+            digits = data[2:bracket]
+            if bracket < 0 or data[:2] != _EVENT or not digits.isdigit():
+                self.conn.take_text(data)
+                return
+            ack_id = int(digits)
+        try:
+            event = decode_event(data[bracket:])
+        except PacketError as error:
+            self._refuse(error, data)
+        else:
+            root.on_event(event, ack_id)
 
     def receive_text(self, data: bytes) -> None:
         """Take the text of a message."""

@@ -256,28 +256,27 @@ class SocketEvents(ABC):
         find = self.nsp.find_handlers
         shared = find(name)
         own = None if self._handlers is None else self._handlers.get(name)
-        if own is None:
-            if shared is None:
-                self._dispatch(name, data, self._ack(ack_id))
-                return
+        # A plain handler, the only one of its event, is what nearly all events come to. It is called right here.
+        if own is None and shared is not None:
             handler = shared[0]
             if handler.is_plain and len(shared) == 1 and handler.needs <= len(data) <= handler.accepts:
                 data[0] = self
-                self._call(handler, name, data, ack_id)
+            else:
+                self._dispatch(name, data, self._ack(ack_id))
                 return
-        elif shared is None:
+        elif shared is None and own is not None:
             handler = own[0]
             if handler.is_plain and len(own) == 1 and handler.needs < len(data) <= handler.accepts + 1:
                 del data[0]
-                self._call(handler, name, data, ack_id)
+            else:
+                self._dispatch(name, data, self._ack(ack_id))
                 return
-        self._dispatch(name, data, self._ack(ack_id))
-
-    def _call(self, handler: Handler, name: str, arguments: list[Any], ack_id: int | None) -> None:
-        """Call a plain handler, the only one of its event: what nearly all events come to."""
+        else:
+            self._dispatch(name, data, self._ack(ack_id))
+            return
         try:
             function = handler.function
-            result = function(*arguments)
+            result = function(*data)
             if ack_id is not None:
                 self.send_ack(ack_id, answer_of(result))
         except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
