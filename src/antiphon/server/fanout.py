@@ -102,23 +102,31 @@ class Flushable(Protocol):
 
 
 class Flusher:
-    """The list of connections that have something to send: one flush for each per turn of the event loop."""
+    """The list of connections that have something to send: one flush for each per turn of the event loop.
 
-    __slots__ = ("_dirty", "_loop")
+    Attributes:
+        dirty: these connections. It is always the same list.
+    """
+
+    __slots__ = ("_loop", "dirty")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._dirty: list[Flushable] = []
+        self.dirty: list[Flushable] = []
 
     def add(self, connection: Flushable) -> None:
         """Have a connection flushed at the end of this turn. It must not be added twice before."""
-        dirty = self._dirty
-        if not dirty:
-            self._loop.call_soon(self._flush)
-        dirty.append(connection)
+        if not self.dirty:
+            self.schedule()
+        self.dirty.append(connection)
+
+    def schedule(self) -> None:
+        """Be told that the first connection is about to be added."""
+        self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
+        dirty = self.dirty.copy()
+        self.dirty.clear()
         for connection in dirty:
             try:
                 connection.flush()

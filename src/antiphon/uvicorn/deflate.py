@@ -97,7 +97,7 @@ class DeflatedConnection(PicowsConnection):
         out = self._out
         size = 0
         if not out:
-            self._mark(self)
+            self._flusher.add(self)
         if message.text is not None:
             frame = self._frame(Opcode.TEXT, message.text, compress=message.compress)
             out.append(frame)

@@ -62,9 +62,9 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         is_established: whether the handshake is done and there is somewhere to write.
     """
 
-    __slots__ = ("_closing", "_eio3", "_fragments", "_is_text", "_mark", "_max_message_size", "_max_unsent_size",
-                 "_on_lost", "_out", "_paused", "_timeout", "_transport", "_unsent", "_waiters", "_write",
-                 "close_code", "is_established", "owner", "shutdown")  # fmt: skip
+    __slots__ = ("_closing", "_dirty", "_eio3", "_flusher", "_fragments", "_is_text", "_max_message_size",
+                 "_max_unsent_size", "_on_lost", "_out", "_paused", "_timeout", "_transport", "_unsent", "_waiters",
+                 "_write", "close_code", "is_established", "owner", "shutdown")  # fmt: skip
 
     name: TransportName = "websocket"
 
@@ -81,7 +81,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self.owner: Owner = CLOSED
         self.close_code: int | None = None
         self._eio3 = protocol == 3
-        self._mark = flusher.add
+        self._flusher = flusher
+        self._dirty = flusher.dirty
         self._max_message_size = max_message_size
         self._max_unsent_size = max_unsent_size
         self._on_lost = on_lost
@@ -137,7 +138,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         out, payload = self._out, frame.get_payload_as_bytes()
         pong = b"\x8a" + bytes((len(payload),)) + payload
         if not out:
-            self._mark(self)
+            self._flusher.add(self)
         elif out[-1][:1] == b"\x8a":
             # Only the latest of several pings need be answered. Source: RFC 6455, section 5.5.3.
             out.pop()
@@ -203,8 +204,11 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         """Send a text packet with this turn of the loop."""
         out = self._out
         if not out:
-            mark = self._mark
-            mark(self)
+            # As Flusher.add() does, without the call.
+            dirty = self._dirty
+            if not dirty:
+                self._flusher.schedule()
+            dirty.append(self)
         # As text_frame() does, without the call.
         length = len(data)
         out.append(TEXT_HEADERS[length] + data if length < 126 else text_frame(data))
@@ -215,8 +219,11 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         """Send a message and its attachments with this turn of the loop."""
         out = self._out
         if not out:
-            mark = self._mark
-            mark(self)
+            # As Flusher.add() does, without the call.
+            dirty = self._dirty
+            if not dirty:
+                self._flusher.schedule()
+            dirty.append(self)
         if self._eio3:
             frames = message.frames_v3 or message.build_frames_v3()
         else:
@@ -241,7 +248,6 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         if out:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
-            self._unsent = 0
             write = self._write
             write(data)
             if self._waiters is not None and not self._paused:
@@ -260,8 +266,9 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     def resume_writing(self) -> None:
         """Be told that the peer has caught up."""
         self._paused = False
+        self._unsent = 0
         if self._out:
-            self._mark(self)
+            self._flusher.add(self)
         else:
             self._release()
 
