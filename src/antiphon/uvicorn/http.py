@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from antiphon.server.request import Request
 from antiphon.uvicorn.discovery import find_server
@@ -26,11 +30,28 @@ __all__ = ["HEADERS_TIMEOUT", "HTTPProtocol"]
 HEADERS_TIMEOUT = 60.0
 """Seconds from the first byte of a request, or from the connection, to the end of its head."""
 
+_BUFFER_SIZE = 65536
+
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+
+
+def _buffer_of(loop: asyncio.AbstractEventLoop) -> memoryview:
+    # On Windows a connection keeps its buffer while it waits for data.
+    buffer = None if sys.platform == "win32" else _buffers.get(loop)
+    if buffer is None:
+        buffer = _buffers[loop] = memoryview(bytearray(_BUFFER_SIZE))
+    return buffer
+
+
 _METHODS = {b"GET": "GET", b"POST": "POST"}
 
 
-class HTTPProtocol(HttpToolsProtocol):
-    """Closes connections that begin a request and do not go on, and knows the requests of Socket.IO servers."""
+class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
+    """Closes connections that begin a request and do not go on, and knows the requests of Socket.IO servers.
+
+    It is a buffered protocol, for else a transport may make a large buffer for each small request. What is read into
+    the buffer is used at once, so all connections of an event loop share one.
+    """
 
     headers_timeout = HEADERS_TIMEOUT
     _timer: asyncio.TimerHandle | None = None
@@ -41,6 +62,24 @@ class HTTPProtocol(HttpToolsProtocol):
     _body: list[bytes]
     _engine: Any
     _default_headers: tuple[object, bytes] = (None, b"")
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._buffer = _buffer_of(self.loop)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - one size for all
+        """Say where to read to."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        self.data_received(bytes(self._buffer[:nbytes]))
 
     # The head of a request
 
@@ -214,5 +253,6 @@ class HTTPProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         protocol = WebSocketProtocol(config=self.config, server_state=self.server_state, app_state=self.app_state)
         protocol.connection_made(self.transport)
-        protocol.request_received(self.parser.get_method(), self.url, self.headers)
+        secure = self.scheme == "https"
+        protocol.request_received(self.parser.get_method(), self.url, self.headers, self.client, secure=secure)
         self.transport.set_protocol(protocol)

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import binascii
 import logging
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -111,15 +110,26 @@ class WebSocketProtocol(asyncio.Protocol):
         line, *lines = head.split(b"\r\n")
         method, url, _ = line.split(b" ", 2)
         headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
-        self.request_received(method, url, headers)
+        client, secure = get_remote_addr(self._transport), is_ssl(self._transport)
+        self.request_received(method, url, headers, client, secure=secure)
 
-    def request_received(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def request_received(
+        self,
+        method: bytes,
+        url: bytes,
+        headers: list[tuple[bytes, bytes]],
+        client: tuple[str, int] | None,
+        *,
+        secure: bool,
+    ) -> None:
         """Take a WebSocket handshake.
 
         Args:
             method: of the request.
             url: path and query, as the client wrote them.
             headers: of the request, names in lower case.
+            client: the address of the peer.
+            secure: whether the peer uses TLS.
         """
         self._started = True
         path, _, query = url.partition(b"?")
@@ -131,9 +141,7 @@ class WebSocketProtocol(asyncio.Protocol):
             # Source: RFC 6455, section 4.1.
             self._respond(Response(400, b"A WebSocket handshake is a GET request"))
             return
-        client, secure = find_peer(
-            self._config, get_remote_addr(self._transport), headers, secure=is_ssl(self._transport)
-        )
+        client, secure = find_peer(self._config, client, headers, secure=secure)
         request = Request(
             method="GET",
             path=self._config.root_path + path.decode("latin-1"),
@@ -170,9 +178,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._respond(Response(500))
 
     async def _shake_hands(self, server: Server, request: Request) -> None:
-        headers = request.headers
-        key = headers.get("sec-websocket-key", "")
-        if headers.get("sec-websocket-version") not in ("13", "8"):
+        key = request.header(b"sec-websocket-key") or ""
+        if request.header(b"sec-websocket-version") not in ("13", "8"):
             self._respond(Response(400, b"Unsupported WebSocket version", {"sec-websocket-version": "13, 8"}))
             return
         if not _is_key(key):
@@ -185,11 +192,11 @@ class WebSocketProtocol(asyncio.Protocol):
             self._respond(engine.refuse(request, error))
             return
         if not self._transport.is_closing():
-            self._upgrade(server, admission, headers, key)
+            self._upgrade(server, admission, key)
 
-    def _upgrade(self, server: Server, admission: Admission, headers: dict[str, str], key: str) -> None:
-        answer = dict(admission.headers)
-        offered = headers.get("sec-websocket-protocol")
+    def _upgrade(self, server: Server, admission: Admission, key: str) -> None:
+        request, answer = admission.request, dict(admission.headers)
+        offered = request.header(b"sec-websocket-protocol")
         first = offered.partition(",")[0].strip() if offered else ""
         if is_header(first, ""):
             answer["Sec-WebSocket-Protocol"] = first
@@ -197,7 +204,7 @@ class WebSocketProtocol(asyncio.Protocol):
         limit = int(options.max_http_buffer_size)
         make: Callable[..., PicowsConnection] = PicowsConnection
         if options.deflate is not None:
-            accepted = negotiate(headers.get("sec-websocket-extensions", ""), options.deflate)
+            accepted = negotiate(request.header(b"sec-websocket-extensions") or "", options.deflate)
             if accepted is not None:
                 answer["Sec-WebSocket-Extensions"] = accepted.header
                 make = accepted.connection
@@ -240,8 +247,8 @@ def _run_now(coroutine: Any) -> None:
 
 def _is_tcp(transport: asyncio.Transport) -> bool:
     """Say whether picows can have this transport: it sets options that only TCP has."""
-    sock = transport.get_extra_info("socket")
-    return sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6)
+    # The address of a Unix socket is a path. The family of the socket would have to be asked for.
+    return isinstance(transport.get_extra_info("sockname"), tuple)
 
 
 def _is_key(key: str) -> bool:
