@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PORT ?= 3000
 
-.PHONY: demo test check bench soak docs coverage fuzz lock format clean
+.PHONY: demo test check bench soak micro docs coverage fuzz lock format clean
 
 demo: $(STAMPS)/runtime $(STAMPS)/chat
 	@$(BIN)/python examples/chat/main.py --port $(PORT)
@@ -30,6 +30,11 @@ bench: $(STAMPS)/bench
 
 soak: $(STAMPS)/bench
 	$(BIN)/python bench/run.py --soak
+
+# Instructions of single operations, held to limits as in the tests; then how long they take, on a quiet machine.
+micro: $(STAMPS)/dev $(STAMPS)/system
+	$(BIN)/python -m bench.micro.instructions
+	$(BIN)/python -m bench.micro.times $(ARGS)
 
 docs: $(STAMPS)/dev
 	$(BIN)/mkdocs build --strict

@@ -36,12 +36,14 @@ def connected(url: str, transport: str) -> Any:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_block_is_part_of_an_example(page: Path) -> None:
-    programs, pages = sources("**/*.py"), sources("**/*.html")
+    programs, pages, scripts = sources("**/*.py"), sources("**/*.html"), sources("**/*.js")
     for _, language, title, block in _BLOCK.findall(page.read_text()):
         if language == "python":
             assert is_part(block, programs), block
-        elif "index.html" in title:
+        elif "index.html" in title or language == "html":
             assert is_part(block, pages), block
+        else:
+            assert is_part(block, scripts), block
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])

@@ -1,4 +1,4 @@
-"""The pages of the tutorial, in a real browser."""
+"""The pages of the tutorial, and what other pages of the documentation have for a browser, in a real browser."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
-from running_examples import CHROMIUM, CLIENT_SCRIPT, load
+from antiphon import Server
+from running_examples import CHROMIUM, CLIENT_SCRIPT, EXAMPLES, load
 from support import Running, serving
 
 if CHROMIUM is None:
@@ -108,6 +113,21 @@ def test_the_page_of_step_6_can_be_asked(step: str, running: Running, browser: B
         one.leave()
 
 
+@of_step(6)
+def test_what_step_6_says_for_the_console_works(step: str, running: Running, browser: Browser) -> None:
+    ada, ben = Visitor(browser, running.url), Visitor(browser, running.url)
+    for one in (ada, ben):
+        one.page.wait_for_function("socket.connected")
+    ben.page.on("dialog", lambda dialog: dialog.accept())
+    lines = [line for line in (EXAMPLES / step / "console.js").read_text().splitlines() if line]
+    answers = [ada.page.evaluate(line.removeprefix("await ").partition(" //")[0]) for line in lines if "await" in line]
+    assert answers == [6, {"answers": [True], "silent": 0}, ["garden"], "nobody listens to 'no such event'"]
+    ada.page.evaluate(f"{{ {next(line for line in lines if 'await' not in line)} }}")
+    ada.sees("garden: Only who has joined sees this")
+    for one in (ada, ben):
+        one.leave()
+
+
 @of_step(7, 8, 9, 10, 11)
 def test_a_page_that_was_cut_off_gets_what_it_missed(step: str, running: Running, browser: Browser) -> None:
     ada, ben = Visitor(browser, f"{running.url}/?name=Ada"), Visitor(browser, f"{running.url}/?name=Ben")
@@ -188,3 +208,40 @@ def test_the_page_of_step_12_has_what_the_homework_asked_for(step: str, running:
     ben.sees("You: hello", "Ada (to you): psst")
     for one in (ada, ben):
         one.leave()
+
+
+# Other pages
+
+
+def with_page(io: Server, html: str) -> Server:
+    """Let a server send a page, which connects to where it came from."""
+
+    async def page(request: Request) -> HTMLResponse:
+        return HTMLResponse(html.replace("http://localhost:3000", str(request.base_url)))
+
+    return io.wrap(Starlette(routes=[Route("/", page)]))
+
+
+def test_the_page_of_get_started_talks_to_its_server(browser: Browser) -> None:
+    html = (EXAMPLES / "hello/page.html").read_text()
+    assert "http://localhost:3000" in html
+    printed: list[str] = []
+    with serving(with_page(load("hello").io, html), "fast") as running:
+        visitor = Visitor(browser, "about:blank")
+        visitor.page.on("console", lambda message: printed.append(message.text))
+        visitor.page.goto(running.url)
+        visitor.page.wait_for_function("socket.connected")
+        assert visitor.page.evaluate('socket.emitWithAck("chat message", "again")') == "received"
+        visitor.leave()
+    assert printed == ["hello", "received", "again"]
+
+
+def test_a_client_that_tries_again_is_acknowledged(browser: Browser) -> None:
+    script = (EXAMPLES / "delivery/client.js").read_text()
+    html = f'<script src="https://cdn.socket.io/4.8.3/socket.io.min.js"></script><script>{script}</script>'
+    with serving(with_page(load("delivery").io, html), "fast") as running:
+        visitor = Visitor(browser, running.url)
+        # It waits for the acknowledgement of each event before it sends the next.
+        for number in range(3):
+            assert visitor.page.evaluate(f'socket.emitWithAck("move", {number}, 2)') is None
+        visitor.leave()

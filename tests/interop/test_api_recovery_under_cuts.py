@@ -111,4 +111,5 @@ def check_numbers(client: Client) -> None:
             number = report["args"][0]
             assert number == expected or (begins and number > expected), f"{number} instead of {expected}"
             expected, seen, begins = number + 1, seen + 1, False
+    assert expected == EVENTS or begins, f"{expected} and what follows are missing"
     assert seen > EVENTS * 0.7

@@ -101,7 +101,6 @@ def test_a_client_without_the_slash_gets_nothing_from_a_server_that_wants_it(sta
     assert client.expect("connect_error")["type"] == "TransportError"
 
 
-@pytest.mark.parametrize("transport", ["upgrade"])  # which uses both
 def test_mounted_in_another_application(serve, connect):
     io = Server(path="/live")
 
@@ -118,7 +117,6 @@ def test_mounted_in_another_application(serve, connect):
     assert client.call("ask", b"binary") == [b"binary", "/sub/live/"]
 
 
-@pytest.mark.parametrize("transport", ["upgrade"])  # which uses both
 def test_wrapped_around_another_application(serve, connect):
     io = Server()
 

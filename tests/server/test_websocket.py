@@ -340,6 +340,30 @@ async def test_only_messages_above_the_threshold_are_compressed(serve: Serve) ->
         assert inflate(payload) == event
 
 
+@FAST
+async def test_the_level_and_the_memory_are_those_of_the_option(serve: Serve) -> None:
+    # Words in no order: the harder one tries, the smaller they get.
+    words = " ".join(f"word{number * 7919 % 1009}" for number in range(5000)).encode()
+    sizes = []
+    for option in (PerMessageDeflate(level=9, mem_level=9), PerMessageDeflate(level=1), PerMessageDeflate(mem_level=1)):
+        io = Server(per_message_deflate=option)
+        add_echo(io)
+        server = serve(io)
+        async with raw_connection(server) as peer:
+            await request_websocket(peer, server, {"sec-websocket-extensions": "permessage-deflate"})
+            await peer.read_frame()
+            await peer.join()
+            event = b'42["echo","' + words + b'"]'
+            await peer.send_text(event)
+            _, payload, compressed = await peer.read_frame()
+            assert compressed
+            assert inflate(payload) == event
+            sizes.append(len(payload))
+    best, fast, small = sizes
+    assert best < fast * 0.95
+    assert best < small * 0.95
+
+
 def inflate(payload: bytes) -> bytes:
     return zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
 

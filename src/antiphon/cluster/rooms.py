@@ -106,11 +106,15 @@ class Rooms(Mapping[Room, AbstractSet[SocketId]]):
         """
         if not rooms:
             selected: AbstractSet[SocketId] = self._sids.keys()
-        elif len(rooms) == 1:
-            selected = self.members(next(iter(rooms)))
         else:
-            selected = set[SocketId]().union(*(self.members(room) for room in rooms))
+            selected = self.members_of(rooms)
         if not except_:
             return selected
-        excluded = set[SocketId]().union(*(self.members(room) for room in except_))
+        excluded = self.members_of(except_)
         return [sid for sid in selected if sid not in excluded]
+
+    def members_of(self, rooms: Collection[Room]) -> AbstractSet[SocketId]:
+        """Return the sockets that are in at least one of these rooms."""
+        if len(rooms) == 1:
+            return self.members(next(iter(rooms)))
+        return set[SocketId]().union(*(self.members(room) for room in rooms))

@@ -212,10 +212,15 @@ class Adapter:
     def select(self, options: BroadcastOptions) -> Sequence[Socket]:
         """Return the sockets of this server that are selected."""
         sockets = self.nsp.sockets
-        if not options.rooms and not options.except_:
-            return list(sockets.values())
-        selected = self.rooms.select(options.rooms, options.except_)
-        return [sockets[sid] for sid in selected if sid in sockets]
+        if not options.rooms:
+            if not options.except_:
+                return list(sockets.values())
+            excluded = self.rooms.members_of(options.except_)
+            return [socket for sid, socket in sockets.items() if sid not in excluded]
+        find = sockets.get
+        found = [find(sid) for sid in self.rooms.select(options.rooms, options.except_)]
+        # A socket may have joined rooms and not be let in yet.
+        return [socket for socket in found if socket is not None]
 
     # What is done to many
 

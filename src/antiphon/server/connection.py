@@ -35,8 +35,10 @@ logger: logging.Logger = logging.getLogger("antiphon.server")
 _EVENT: Final = b"42"
 _PLAIN_EVENT: Final = b"42["
 _BRACKET: Final = b"["
-_LONGEST_SHORT_ID: Final = 18
-"""Where the bracket of an event stands at the latest for the short way: its id has 15 digits at most."""
+_SLASH: Final = b"/"
+_COMMA: Final = b","
+_LONGEST_SHORT_ID: Final = 16
+"""Where the bracket of an event is looked for, for the short way: its id has 15 digits at most."""
 
 
 class Connection(Timer):
@@ -46,13 +48,14 @@ class Connection(Timer):
         conn: the Engine.IO session. JavaScript: ``client.conn``.
     """
 
-    __slots__ = ("_decoder", "_joined", "_root", "_server", "_sockets", "_waiting", "conn")
+    __slots__ = ("_by_prefix", "_decoder", "_joined", "_root", "_server", "_sockets", "_waiting", "conn")
 
     def __init__(self, server: Server, conn: EngineSocket) -> None:
         super().__init__()
         self.conn: EngineSocket = conn
         self._server = server
         self._sockets: dict[str, Socket] = {}
+        self._by_prefix: dict[bytes, Socket] = {}
         self._root: Socket | None = None
         self._joined = False
         self._waiting: dict[str, Admission | asyncio.Task[None]] | None = None
@@ -74,25 +77,33 @@ class Connection(Timer):
     # What arrives
 
     def _receive_packet_text(self, data: bytes) -> None:
-        """Take an Engine.IO text packet: the short way for plain events of the main namespace."""
-        root = self._root
-        if root is None or self._decoder.pending is not None:  # type: ignore[attr-defined]
-            self.conn.take_text(data)
-            return
+        """Take an Engine.IO text packet: the short way for plain events."""
+        socket = self._root
         bracket, ack_id = 2, None
         if data[:3] != _PLAIN_EVENT:
-            bracket = data.find(_BRACKET, 3, _LONGEST_SHORT_ID)
-            digits = data[2:bracket]
-            if bracket < 0 or data[:2] != _EVENT or not digits.isdigit():
+            if data[:2] != _EVENT:
                 self.conn.take_text(data)
                 return
-            ack_id = int(digits)
+            start = 2
+            if data[2:3] == _SLASH:
+                start = data.find(_COMMA, 3) + 1
+                socket = self._by_prefix.get(data[2:start])
+            bracket = data.find(_BRACKET, start, start + _LONGEST_SHORT_ID)
+            if bracket != start:
+                digits = data[start:bracket]
+                if bracket < 0 or not digits.isdigit():
+                    self.conn.take_text(data)
+                    return
+                ack_id = int(digits)
+        if socket is None or self._decoder.pending is not None:  # type: ignore[attr-defined]
+            self.conn.take_text(data)
+            return
         try:
             event = decode_event(data[bracket:])
         except PacketError as error:
             self._refuse(error, data)
         else:
-            root.on_event(event, ack_id)
+            socket.on_event(event, ack_id)
 
     def receive_text(self, data: bytes) -> None:
         """Take the text of a message."""
@@ -214,6 +225,8 @@ class Connection(Timer):
         self._sockets[name] = socket
         if name == "/":
             self._root = socket
+        else:
+            self._by_prefix[socket.nsp.wire_prefix] = socket
         if not self._joined:
             self._joined = True
             self._server.engine.deadlines.cancel(self)
@@ -225,6 +238,8 @@ class Connection(Timer):
             del self._sockets[name]
             if name == "/":
                 self._root = None
+            else:
+                del self._by_prefix[socket.nsp.wire_prefix]
 
     def on_timer(self, now: float) -> None:  # noqa: ARG002 - only that it has come matters
         """Close a connection that has not joined any namespace in time."""
@@ -266,6 +281,7 @@ class Connection(Timer):
             except Exception:
                 logger.exception("%r did not end as it should", socket)
         self._sockets.clear()
+        self._by_prefix.clear()
         self._root = None
 
 

@@ -67,7 +67,8 @@ class Message:
 
     def build_frames(self) -> bytes:
         """Build the WebSocket frames, joined, so that nothing can come between them, and keep them in ``frames``."""
-        self.frames = self._join(b"")
+        text = self.text
+        self.frames = self._join(b"") if self.attachments or text is None else text_frame(text)
         return self.frames
 
     def build_frames_v3(self) -> bytes:

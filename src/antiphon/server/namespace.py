@@ -51,6 +51,7 @@ class Namespace(Registering, Broadcasting):
         waiting: the clients that ask to join, and are not decided about.
         pids: the connected sockets that can be recovered, by the secret of their client.
         adapter: knows who is in which room, and carries broadcasts.
+        wire_prefix: what its packets have in front of id and payload; nothing in the main namespace.
         event_prefix: what a plain event starts with on the wire.
         ack_prefix: what a plain acknowledgement starts with on the wire, before its id.
         find_handlers: returns the handlers of an event that every socket shares.
@@ -67,9 +68,9 @@ class Namespace(Registering, Broadcasting):
         self._registry = Registry()
         self.find_handlers: Callable[[str], list[Handler] | None] = self._registry.events.get
         self._ack_ids = 0
-        self._tail = b"" if name == "/" else name.encode() + b","
-        self.event_prefix: bytes = b"42" + self._tail
-        self.ack_prefix: bytes = b"43" + self._tail
+        self.wire_prefix: bytes = b"" if name == "/" else name.encode() + b","
+        self.event_prefix: bytes = b"42" + self.wire_prefix
+        self.ack_prefix: bytes = b"43" + self.wire_prefix
         parser = server.parser
         self._json = parser if isinstance(parser, JSONParser) else None
         self.encode_plain: Callable[[object], bytes | None] = (
@@ -316,8 +317,12 @@ class Namespace(Registering, Broadcasting):
         return self._encode(PacketType.ACK, data, ack_id, compress=True)
 
     def _encode(self, kind: PacketType, data: Sequence[object], ack_id: int | None, *, compress: bool) -> Message:
+        if kind is PacketType.EVENT and ack_id is None:
+            text = self.encode_plain(data)
+            if text is not None:
+                return Message(self.event_prefix + text, compress=compress)
         if self._json is not None:
-            tail = self._tail if ack_id is None else b"%s%d" % (self._tail, ack_id)
+            tail = self.wire_prefix if ack_id is None else b"%s%d" % (self.wire_prefix, ack_id)
             encoded = self._json.encode_data(b"4", kind, tail, data)
             return Message(encoded.text, encoded.attachments, compress=compress)
         encoded = self.server.parser.encode(Packet(kind, self.name, list(data), ack_id))

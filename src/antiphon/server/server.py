@@ -217,7 +217,7 @@ class Server(Registering, Broadcasting):
         self.sockets._warn_of_server_side_event(event)  # noqa: SLF001 - it is the same thing
 
     def _selection(self) -> tuple[Namespace, BroadcastOptions]:
-        return self.sockets, BroadcastOptions()
+        return self.sockets._selection()  # noqa: SLF001 - the same of its main namespace
 
     def server_side_emit(self, event: str, *args: object, ack: AckFunction | None = None) -> None:
         """Emit an event to the other servers of the cluster; see :meth:`Namespace.server_side_emit`."""
