@@ -58,6 +58,7 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     _timer_due = math.inf
     _deadline = math.inf
     _awaits_head = True
+    _is_handshake = False
     _held: Request | None = None
     _body: list[bytes]
     _engine: Any
@@ -111,8 +112,13 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         """Begin with a request, or hold it until it has come as a whole."""
         self._awaits_head = False
         self._deadline = math.inf
-        if self.parser.should_upgrade() or not self._hold():
+        self._is_handshake = self.parser.should_upgrade() and super()._should_upgrade()
+        if not self._is_handshake and (self.parser.should_upgrade() or not self._hold()):
             self._begin()
+
+    def _should_upgrade(self) -> bool:
+        # uvicorn asks several times.
+        return self._is_handshake
 
     def _begin(self) -> None:
         """Let uvicorn begin with a request."""
@@ -247,6 +253,7 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand a WebSocket handshake over."""
         if self.ws_protocol_class is not WebSocketProtocol:
+            self._begin()
             super().handle_websocket_upgrade()
             return
         self._forget_timer()
