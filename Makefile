@@ -53,7 +53,7 @@ format: $(STAMPS)/dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(STAMPS) node_modules tests/interop/node_modules tests/typing/node_modules examples/chat/node_modules bench/npm/node_modules bench/sioload bench/limit_server site
+	rm -rf $(VENV) $(STAMPS) bench/.venv node_modules tests/interop/node_modules tests/typing/node_modules examples/chat/node_modules bench/npm/node_modules bench/sioload bench/limit_server site
 
 bench/sioload: $(wildcard bench/load/*.c) bench/load/load.h
 	$(or $(shell command -v cc),gcc) -O2 -Wall -Wextra -o $@ $(filter %.c,$^) -lssl -lcrypto -lz
@@ -61,7 +61,15 @@ bench/sioload: $(wildcard bench/load/*.c) bench/load/load.h
 bench/limit_server: bench/servers/limit_server.c
 	$(or $(shell command -v cc),gcc) -O2 -o $@ $<
 
-$(STAMPS)/bench: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/bench-peers bench/sioload bench/limit_server
+$(STAMPS)/bench: $(STAMPS)/bench-python $(STAMPS)/system $(STAMPS)/bench-peers bench/sioload bench/limit_server
+	@touch $@
+
+# The servers in Python run on the fastest Python that is here, as those in JavaScript run on release builds.
+$(STAMPS)/bench-python: $(STAMPS)/dev scripts/fastest-python
+	rm -rf bench/.venv
+	"$$($(BIN)/python scripts/fastest-python)" -m venv --without-pip bench/.venv
+	$(BIN)/python -m pip --python bench/.venv/bin/python install --quiet --disable-pip-version-check \
+		--constraint requirements.lock --editable . python-socketio
 	@touch $@
 
 $(STAMPS)/bench-peers: bench/npm/package-lock.json | $(STAMPS)/node

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -13,13 +12,16 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 BENCH = Path(__file__).parent.parent
 SERVERS = BENCH / "servers"
 NPM = BENCH / "npm"
 PACKAGES = NPM / "node_modules"
+
+_FASTEST = BENCH / ".venv" / "bin" / "python"
+PYTHON = str(_FASTEST) if _FASTEST.exists() else sys.executable
+"""What the servers in Python run on; see scripts/fastest-python."""
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 STARTUP = 30.0
@@ -60,8 +62,17 @@ class Flavour:
     arguments: tuple[str, ...] = ()
 
 
-def _python(package: str) -> str:
-    return f"{package} {version(package)}, Python {platform.python_version()}"
+def _versions(*packages: str) -> str:
+    """Return the versions of these packages, and that of Python.
+
+    Raises:
+        CalledProcessError: one is not installed.
+    """
+    code = (
+        "import platform, sys; from importlib.metadata import version; "
+        "print(', '.join(f'{p} {version(p)}' for p in sys.argv[1:]) + f', Python {platform.python_version()}')"
+    )
+    return _output(PYTHON, "-c", code, *packages)
 
 
 def _npm_version(package: str) -> str:
@@ -95,12 +106,11 @@ def _bun() -> Peer | str:
 
 def _python_socketio() -> Peer | str:
     try:
-        label = f"{_python('python-socketio')}, uvicorn {version('uvicorn')}"
-    except ImportError:
+        label = _versions("python-socketio", "uvicorn")
+    except subprocess.CalledProcessError:
         return "python-socketio is not installed"
-    return Peer(
-        "python-socketio", "python-socketio", [sys.executable, str(SERVERS / "python_socketio_server.py")], label
-    )
+    command = [PYTHON, str(SERVERS / "python_socketio_server.py")]
+    return Peer("python-socketio", "python-socketio", command, label)
 
 
 def _limit() -> Peer | str:
@@ -112,7 +122,7 @@ def _limit() -> Peer | str:
 
 def find_peers() -> tuple[list[Peer], list[str]]:
     """Return the servers that can be started here, ours first, and a line for each that cannot."""
-    ours = Peer("antiphon", "Antiphon", [sys.executable, str(SERVERS / "antiphon_server.py")], _python("antiphon"))
+    ours = Peer("antiphon", "Antiphon", [PYTHON, str(SERVERS / "antiphon_server.py")], _versions("antiphon"))
     found: list[Peer] = [ours]
     missing = []
     for peer in (_node(), _bun(), _python_socketio(), _limit()):
