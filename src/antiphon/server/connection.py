@@ -34,8 +34,8 @@ logger: logging.Logger = logging.getLogger("antiphon.server")
 
 _EVENT: Final = b"42"
 _PLAIN_EVENT: Final = b"42["
+_EVENT_OF_NAMESPACE: Final = b"42/"
 _BRACKET: Final = b"["
-_SLASH: Final = b"/"
 _COMMA: Final = b","
 _LONGEST_SHORT_ID: Final = 16
 """Where the bracket of an event is looked for, for the short way: its id has 15 digits at most."""
@@ -81,17 +81,14 @@ class Connection(Timer):
         socket = self._root
         bracket, ack_id = 2, None
         if data[:3] != _PLAIN_EVENT:
-            if data[:2] != _EVENT:
-                self.conn.take_text(data)
-                return
             start = 2
-            if data[2:3] == _SLASH:
+            if data[:3] == _EVENT_OF_NAMESPACE:
                 start = data.find(_COMMA, 3) + 1
                 socket = self._by_prefix.get(data[2:start])
             bracket = data.find(_BRACKET, start, start + _LONGEST_SHORT_ID)
             if bracket != start:
                 digits = data[start:bracket]
-                if bracket < 0 or not digits.isdigit():
+                if bracket < 0 or not digits.isdigit() or data[:2] != _EVENT:
                     self.conn.take_text(data)
                     return
                 ack_id = int(digits)

@@ -365,7 +365,8 @@ class Socket(SocketEvents):
         text = encode(args)
         if text is not None:
             send = conn.send_text
-            send(b"%s%d%s" % (nsp.ack_prefix, ack_id, text))
+            # Formatting all three at once takes longer.
+            send(nsp.ack_prefix + b"%d" % ack_id + text)
         else:
             conn.send_message(nsp.encode_ack(args, ack_id))
 

@@ -21,7 +21,6 @@ from antiphon.server.handlers import (
     HandlerFunction,
     HandlerFunctionT,
     Handlers,
-    answer_of,
     check_listened_name,
 )
 from antiphon.server.registry import check_middleware
@@ -278,7 +277,7 @@ class SocketEvents(ABC):
             function = handler.function
             result = function(*data)
             if ack_id is not None:
-                self.send_ack(ack_id, answer_of(result))
+                self.send_ack(ack_id, result if type(result) is tuple else () if result is None else (result,))
         except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
             self.report(error, name)
 

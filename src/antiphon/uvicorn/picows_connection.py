@@ -102,7 +102,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Remember where to write."""
         self._transport = transport.underlying_transport
-        self._write = self._transport.write
+        # The transports of aiofastnet can leave out checks of what is ours: the type of the data, and the thread.
+        self._write = getattr(self._transport, "write_nocheck", self._transport.write)
         self.is_established = True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - there is only one

@@ -1,0 +1,1 @@
+const socket = io({ retries: 3, ackTimeout: 10000 });
