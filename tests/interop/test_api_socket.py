@@ -291,7 +291,7 @@ def test_a_socket_is_disconnected_from_one_namespace_or_from_all(stage, connect,
     assert stage.seen.count("disconnect", nsp="/a") == 1
 
 
-def test_an_async_handler_of_disconnecting_finds_no_rooms_any_more(stage, connect):
+def test_an_async_handler_of_disconnecting_finds_the_rooms_until_it_waits(stage, connect):
     @stage.io.event("disconnecting")
     async def disconnecting(socket, reason):
         rooms = set(socket.rooms)
@@ -309,4 +309,5 @@ def test_an_async_handler_of_disconnecting_finds_no_rooms_any_more(stage, connec
     client.disconnect()
     assert stage.seen.expect("leaving")["rooms"] == {client.id, "room"}
     report = stage.seen.expect("rooms")
+    assert report["rooms"] == {client.id, "room"}
     assert (report["later"], report["reason"]) == (set(), "client namespace disconnect")

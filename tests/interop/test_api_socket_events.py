@@ -46,12 +46,42 @@ def test_handlers_are_called_in_the_order_of_their_registration(joined, told):
     client.emit("news", "title", b"body")
     assert client.call("end") == ["end"]
     until(lambda: len(told) == 4)
-    assert [entry for entry in told if entry[0] != "second"] == [
+    assert told == [
         ("first", "title", b"body"),
+        ("second", "title", b"body"),
         ("third", "title"),
         ("fourth", "title", b"body", None),
     ]
-    assert ("second", "title", b"body") in told
+
+
+def test_an_async_catch_all_listener_begins_before_the_handlers(joined, told):
+    client, socket = joined
+
+    @socket.on_any
+    async def log(event, *args):
+        told.append(("any", event, *args))
+
+    socket.on("news", lambda title: told.append(("news", title)))
+    client.emit("news", 1)
+    client.emit("news", 2)
+    until(lambda: len(told) == 4)
+    assert told == [("any", "news", 1), ("news", 1), ("any", "news", 2), ("news", 2)]
+
+
+def test_the_coroutine_that_a_plain_function_returns_is_awaited(joined, told):
+    client, socket = joined
+
+    async def work(number):
+        told.append(number)
+        return number + 1
+
+    socket.on("alone", lambda number: work(number))
+    socket.on("one of two", lambda number: work(number))
+    socket.on("one of two", told.append)
+    assert client.call("alone", 1) == [2]
+    assert client.call("one of two", 5) == [6]
+    client.emit("alone", 7)
+    until(lambda: 7 in told)
 
 
 def test_each_socket_has_its_own_handlers(stage, connect, joined):

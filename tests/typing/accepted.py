@@ -83,6 +83,16 @@ async def connection(socket: Socket) -> None:
     def by_hand(ack: Ack) -> None:
         ack("later")
 
+    async def rename_later(name: str) -> bool:
+        return name != ""
+
+    socket.on(ClientToServer.rename, rename_later)
+    socket.once(ClientToServer.rename, rename_later)
+
+    @socket.on(ClientToServer.rename, thread=True)
+    def rename_in_a_thread(name: str) -> bool:
+        return name != ""
+
     @socket.on_any
     def log(event: str, *args: object) -> None: ...
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -71,6 +71,8 @@ class CorsPolicy:
         """
         if option is None:
             return cls(None)
+        if isinstance(option, Mapping):
+            raise ConfigurationError(f"cors takes Cors(origin=...) or origins, not a dictionary: {option!r}")
         cors = option if isinstance(option, Cors) else Cors(origin=option)
         _check_origin(cors.origin)
         for name in ("methods", "allowed_headers", "exposed_headers"):

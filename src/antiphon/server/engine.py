@@ -30,6 +30,7 @@ from antiphon.server.heartbeat import Deadlines
 from antiphon.server.options import Options
 from antiphon.server.polling import Body, Polling, Respond
 from antiphon.server.request import Headers, Request, Response, is_header
+from antiphon.server.signatures import check_function
 from antiphon.server.transport import Transport
 from antiphon.types import TransportName
 
@@ -177,10 +178,9 @@ class Engine:
         It may be async. JavaScript: ``io.engine.use``.
 
         Raises:
-            ConfigurationError: it is not a function.
+            ConfigurationError: it is not a function of one argument.
         """
-        if not callable(middleware):
-            raise ConfigurationError(f"a middleware of the engine is a function of the request, not {middleware!r}")
+        check_function(middleware, "a middleware of the engine", "the request")
         self._middlewares.append(middleware)
         return middleware
 

@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from types import CoroutineType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 from antiphon.errors import ConfigurationError
@@ -199,7 +200,9 @@ class Handler:
             if self.takes_ack or not self.needs <= len(arguments) <= self.accepts:
                 arguments = self._fit(arguments, ack)
             result = self.function(*arguments)
-            if ack is not None:
+            if type(result) is CoroutineType:
+                self.go_on(context, event, result, ack)
+            elif ack is not None:
                 ack.returned(result)
         except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
             context.report(error, event)
@@ -210,6 +213,10 @@ class Handler:
         except Exception as error:  # noqa: BLE001
             context.report(error, event)
             return
+        context.start(self._finish(context, event, coroutine, ack))
+
+    def go_on(self, context: Context, event: str, coroutine: Coroutine[Any, Any, object], ack: Ack | None) -> None:
+        """Run what a plain function has returned: the coroutine of an async one."""
         context.start(self._finish(context, event, coroutine, ack))
 
     async def _finish(

@@ -14,6 +14,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.server.cookie import Cookie, CookieOption, build_cookie
 from antiphon.server.cors import CorsOption, CorsPolicy
 from antiphon.server.request import Request
+from antiphon.server.signatures import check_function
 from antiphon.socketio.json_parser import DEFAULT_MAX_ATTACHMENTS, JSONParser
 from antiphon.socketio.parser import Parser
 from antiphon.types import TransportName
@@ -247,9 +248,11 @@ class Options:
         self._set("transports", tuple(self.transports))
         self._set("cors_policy", CorsPolicy.build(self.cors))
         self._set("session_cookie", build_cookie(self.cookie))
-        self._set("compression", _enabled(self.http_compression, HTTPCompression))
-        self._set("deflate", _enabled(self.per_message_deflate, PerMessageDeflate))
-        self._set("recovery", _enabled(self.connection_state_recovery, ConnectionStateRecovery))
+        self._set("compression", _enabled("http_compression", self.http_compression, HTTPCompression))
+        self._set("deflate", _enabled("per_message_deflate", self.per_message_deflate, PerMessageDeflate))
+        self._set(
+            "recovery", _enabled("connection_state_recovery", self.connection_state_recovery, ConnectionStateRecovery)
+        )
         self._set("wire_parser", self.parser or JSONParser(max_attachments=self.max_attachments))
 
     def _set(self, name: str, value: object) -> None:
@@ -280,8 +283,8 @@ class Options:
         if self.adapter is not None and not callable(self.adapter):
             raise ConfigurationError(f"adapter must be a subclass of Adapter, or a function, not {self.adapter!r}")
         for name in ("allow_request", "generate_id"):
-            if getattr(self, name) is not None and not callable(getattr(self, name)):
-                raise ConfigurationError(f"{name} must be a function of the request, not {getattr(self, name)!r}")
+            if getattr(self, name) is not None:
+                check_function(getattr(self, name), name, "the request")
 
     @classmethod
     def build(cls, options: OptionsDict) -> Options:
@@ -306,11 +309,11 @@ def _snake(name: str) -> str:
 T = TypeVar("T")
 
 
-def _enabled(value: bool | T, default: type[T]) -> T | None:
+def _enabled(name: str, value: bool | T, default: type[T]) -> T | None:
     if value is True:
         return default()
     if value is False or value is None:
         return None
     if not isinstance(value, default):
-        raise ConfigurationError(f"expected True, False or {default.__name__}(...), not {value!r}")
+        raise ConfigurationError(f"{name} expects True, False or {default.__name__}(...), not {value!r}")
     return value

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, TypeVarTuple, Unpac
 from antiphon.errors import ConfigurationError
 from antiphon.event import AnyEvent, Event
 from antiphon.server.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers, check_listened_name
+from antiphon.server.signatures import check_function
 from antiphon.socketio.packet import RESERVED_EVENTS
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ logger: logging.Logger = logging.getLogger("antiphon.server")
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
+NamespaceT = TypeVar("NamespaceT")
 
 CONNECTION_EVENTS: Final = ("connect", "connection")
 
@@ -36,7 +38,16 @@ Middleware: TypeAlias = "Callable[[Socket], object]"
 MiddlewareT = TypeVar("MiddlewareT", bound=Callable[..., object])
 
 
-def on(name: str | AnyEvent) -> Callable[[HandlerFunctionT], HandlerFunctionT]:
+@overload
+def on(
+    name: Event[tuple[*Ts], R],
+) -> Callable[
+    [Callable[[NamespaceT, Socket, Unpack[Ts]], R | Awaitable[R]]],
+    Callable[[NamespaceT, Socket, Unpack[Ts]], R | Awaitable[R]],
+]: ...
+@overload
+def on(name: str) -> Callable[[HandlerFunctionT], HandlerFunctionT]: ...
+def on(name: str | AnyEvent) -> Callable[..., object]:
     """Make a method of a :class:`Namespace` subclass the handler of an event that cannot be the name of a method.
 
     ::
@@ -162,7 +173,7 @@ class Registering(ABC):
 
     @overload
     def event(
-        self, name: Event[tuple[*Ts], R]
+        self, name: Event[tuple[*Ts], R], *, thread: bool = False
     ) -> Callable[
         [Callable[[Socket, Unpack[Ts]], R | Awaitable[R]]], Callable[[Socket, Unpack[Ts]], R | Awaitable[R]]
     ]: ...
@@ -213,16 +224,5 @@ def check_middleware(middleware: MiddlewareT, argument: str) -> MiddlewareT:
     Raises:
         ConfigurationError: it cannot.
     """
-    if not callable(middleware):
-        raise ConfigurationError(f"a middleware is a function of {argument}, not {middleware!r}")
-    try:
-        inspect.signature(middleware).bind(None)
-    except TypeError:
-        name = getattr(middleware, "__qualname__", repr(middleware))
-        raise ConfigurationError(
-            f"{name}() must take one argument, {argument}: there is no next(), it returns to go on and raises to refuse"
-        ) from None
-    except ValueError:
-        # Some built-in functions do not tell.
-        pass
+    check_function(middleware, "a middleware", argument)
     return middleware

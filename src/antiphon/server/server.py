@@ -27,6 +27,7 @@ from antiphon.server.options import Options, OptionsDict
 from antiphon.server.parent_namespace import NamespaceFunction, NamespaceMatch, ParentNamespace
 from antiphon.server.registry import Registering, Registry
 from antiphon.server.session_aware_adapter import SessionAwareAdapter
+from antiphon.server.signatures import check_function
 from antiphon.server.socket import Socket
 from antiphon.socketio.broadcast_acks import Responses
 from antiphon.socketio.parser import Parser
@@ -172,6 +173,8 @@ class Server(Registering, Broadcasting):
             raise ConfigurationError(
                 f"the name of a namespace must be a string, a compiled pattern or a function, not {match!r}"
             )
+        if not isinstance(match, re.Pattern):
+            check_function(match, "what decides about namespaces", "their name", "the client's auth")
         for known in self.parents:
             if known.match == match and known.child_class is child_class:
                 return known
@@ -481,6 +484,8 @@ class Server(Registering, Broadcasting):
             namespace.end()
         for task in running:
             task.cancel()
+        # Before Python 3.12 handlers of disconnections begin in the next turn of the loop.
+        await asyncio.sleep(0)
         # What is left are the handlers of the disconnections just now: they may finish, within reason.
         await self._wait_for({*running, *self._tasks} - {caller}, _PATIENCE)
         rest = self._tasks - {caller} - self._closers

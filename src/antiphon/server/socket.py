@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple, 
 
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession, Session
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
-from antiphon.errors import AckTimeout, SocketDisconnected
+from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
 from antiphon.event import AnyEvent, Event
 from antiphon.server.adapter import DELIVERED
 from antiphon.server.broadcast import BroadcastOperator, flatten
@@ -142,11 +142,16 @@ class Socket(SocketEvents):
 
     @data.setter
     def data(self, data: dict[str, object]) -> None:
+        if not isinstance(data, dict):
+            # It is copied when the session is kept for recovery, and sent to other servers.
+            raise ConfigurationError(f"socket.data is a dictionary, not {data!r}; keep other things in it by a name")
         self._data = data
 
     @property
     def rooms(self) -> frozenset[Room]:
         """The rooms that the socket is in; its own id is one of them."""
+        if self._extras is not None and self._extras.last_rooms is not None:
+            return self._extras.last_rooms
         return self.nsp.adapter.socket_rooms(self.id)
 
     @property
@@ -448,15 +453,27 @@ class Socket(SocketEvents):
         if not self.connected or self._ended:
             return
         self._ended = True
+        late = self._has_started_late("disconnecting")
         self.fire("disconnecting", reason, description)
         recovery = self._recovery
         if recovery is not None and reason not in _FINAL:
             self._persist(recovery)
+        if late:
+            # Before Python 3.12 they start in the next turn of the loop: they are to find the rooms as they were.
+            self._more().last_rooms = self.rooms
         self._leave()
         self.client.left(self)
         self.connected = False
         if self._acks is not None:
             self._acks.disconnect()
+        if late:
+            asyncio.get_running_loop().call_soon(self._tell_end, reason, description)
+        else:
+            self.fire("disconnect", reason, description)
+
+    def _tell_end(self, reason: DisconnectReason, description: str | None) -> None:
+        """Tell of the end once the handlers of ``disconnecting`` have begun."""
+        self._more().last_rooms = None
         self.fire("disconnect", reason, description)
 
     def _persist(self, recovery: _Recovery) -> None:

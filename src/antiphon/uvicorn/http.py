@@ -62,6 +62,10 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     _held: Request | None = None
     _body: list[bytes]
     _engine: Any
+    url: bytes
+    headers: list[tuple[bytes, bytes]]
+    expect_100_continue: bool
+    cycle: Any
     _default_headers: tuple[object, bytes] = (None, b"")
 
     def __init__(

@@ -1,0 +1,38 @@
+"""Whether a function of the user can be called with what it will be given: told when it is handed over, not later."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from antiphon.errors import ConfigurationError
+
+__all__ = ["check_function"]
+
+
+def check_function(function: Callable[..., object], what: str, *arguments: str) -> None:
+    """Check that a function takes these arguments.
+
+    Args:
+        function: of the user.
+        what: what it is, for the error.
+        arguments: what it will be given, for the error.
+
+    Raises:
+        ConfigurationError: it is no function, or takes others.
+    """
+    expected = " and ".join(arguments)
+    if not callable(function):
+        raise ConfigurationError(f"{what} must be a function of {expected}, not {function!r}")
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        name = getattr(function, "__qualname__", repr(function))
+        count = "one argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+        raise ConfigurationError(
+            f"{name}() must take {count}, {expected}: there is no next() and no callback, "
+            "it returns what it has to say, and raises to refuse"
+        ) from None
+    except ValueError:
+        # Some built-in functions do not tell.
+        return
