@@ -36,7 +36,7 @@ class Limit(NamedTuple):
 
 LIMITS: dict[str, Limit] = {
     "echo": Limit(_EVENT, 1.09),
-    "echo, in a namespace": Limit(_EVENT, 2.77),
+    "echo, in a namespace": Limit(_EVENT, 1.5),
     "echo, async": Limit(_EVENT, 2.18 if _EAGER else 3.9),
     "echo, over WebSocket": Limit(_EVENT, 1.9),
     "ack": Limit(_EVENT, 1.41),

@@ -75,8 +75,11 @@ def test_the_coroutine_that_a_plain_function_returns_is_awaited(joined, told):
         told.append(number)
         return number + 1
 
-    socket.on("alone", lambda number: work(number))
-    socket.on("one of two", lambda number: work(number))
+    def plain(number):
+        return work(number)
+
+    socket.on("alone", plain)
+    socket.on("one of two", plain)
     socket.on("one of two", told.append)
     assert client.call("alone", 1) == [2]
     assert client.call("one of two", 5) == [6]

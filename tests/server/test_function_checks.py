@@ -11,7 +11,7 @@ NO_NEXT = "there is no next\\(\\) and no callback"
 
 def test_a_middleware_of_the_engine_takes_the_request_alone() -> None:
     with pytest.raises(ConfigurationError, match=NO_NEXT):
-        Server().engine.use(lambda request, response, next: None)
+        Server().engine.use(lambda request, response, go_on: None)
     with pytest.raises(ConfigurationError, match="a middleware of the engine must be a function of the request, not 5"):
         Server().engine.use(5)  # type: ignore[type-var]
 
@@ -26,7 +26,7 @@ def test_a_function_that_decides_about_requests_takes_no_callback(option: str) -
 
 def test_a_function_that_decides_about_namespaces_takes_name_and_auth() -> None:
     with pytest.raises(ConfigurationError, match="must take 2 arguments, their name and the client's auth"):
-        Server().of(lambda name, auth, next: True)
+        Server().of(lambda name, auth, go_on: True)
     Server().of(lambda name, auth: True)
 
 
@@ -45,5 +45,5 @@ def test_an_option_that_is_on_or_off_is_named() -> None:
 
 
 def test_socket_data_is_a_dictionary() -> None:
-    with pytest.raises(ConfigurationError, match="socket.data is a dictionary, not 5"):
+    with pytest.raises(ConfigurationError, match=r"socket\.data is a dictionary, not 5"):
         Socket.data.fset(object.__new__(Socket), 5)  # type: ignore[attr-defined]

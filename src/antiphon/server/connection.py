@@ -86,12 +86,12 @@ class Connection(Timer):
                 start = data.find(_COMMA, 3) + 1
                 socket = self._by_prefix.get(data[2:start])
             bracket = data.find(_BRACKET, start, start + _LONGEST_SHORT_ID)
-            if bracket != start:
-                digits = data[start:bracket]
-                if bracket < 0 or not digits.isdigit() or data[:2] != _EVENT:
-                    self.conn.take_text(data)
-                    return
+            digits = data[start:bracket]
+            if digits.isdigit() and bracket > 0 and data[:2] == _EVENT:
                 ack_id = int(digits)
+            elif bracket != start or start == 2:
+                self.conn.take_text(data)
+                return
         if socket is None or self._decoder.pending is not None:  # type: ignore[attr-defined]
             self.conn.take_text(data)
             return

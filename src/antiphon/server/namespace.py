@@ -317,10 +317,6 @@ class Namespace(Registering, Broadcasting):
         return self._encode(PacketType.ACK, data, ack_id, compress=True)
 
     def _encode(self, kind: PacketType, data: Sequence[object], ack_id: int | None, *, compress: bool) -> Message:
-        if kind is PacketType.EVENT and ack_id is None:
-            text = self.encode_plain(data)
-            if text is not None:
-                return Message(self.event_prefix + text, compress=compress)
         if self._json is not None:
             tail = self.wire_prefix if ack_id is None else b"%s%d" % (self.wire_prefix, ack_id)
             encoded = self._json.encode_data(b"4", kind, tail, data)

@@ -24,6 +24,7 @@ DEFAULT_MAX_ATTACHMENTS: Final = 10
 
 _HEADER = re.compile(rb"([0-6])(?:(\d+)-)?(?:(/[^,]*),?)?(\d*)")
 _TYPES = {b"%d" % kind: kind for kind in PacketType}
+_DIGITS = tuple(b"%d" % kind for kind in PacketType)
 _BINARY_TYPES = {PacketType.BINARY_EVENT: PacketType.EVENT, PacketType.BINARY_ACK: PacketType.ACK}
 _MAX_ID_DIGITS = len(str(MAX_ACK_ID))
 _MAX_DEPTH: Final = 1024
@@ -99,7 +100,7 @@ class JSONParser:
         text = self.dumps(data)
         attachments = self._attachments
         if not attachments:
-            return Encoded(b"%s%d%s%s" % (lead, kind, tail, text))
+            return Encoded(lead + _DIGITS[kind] + tail + text)
         self._attachments = []
         if kind is PacketType.EVENT or kind is PacketType.ACK:
             return Encoded(b"%s%d%d-%s%s" % (lead, kind + 3, len(attachments), tail, text), attachments)
