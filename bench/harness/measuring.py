@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,17 +39,16 @@ class Effort:
     @property
     def rounds(self) -> int:
         """How many turns each server has."""
-        return 3 if self.quick else 5
+        return 3 if self.quick else 4
 
     @property
     def seconds(self) -> float:
         """How long a turn is measured."""
         return 0.7 if self.quick else 1.0
 
-    @property
-    def idle_connections(self) -> tuple[int, ...]:
-        """At how many connections memory is measured."""
-        return (5_000,) if self.quick else (10_000, 50_000)
+    def idle_connections(self, at_most: int) -> list[int]:
+        """At how many connections memory is measured, if a process may have so many open."""
+        return [5_000] if self.quick else sorted({min(wanted, at_most) for wanted in (10_000, 50_000)})
 
     @property
     def workloads(self) -> list[Workload]:
@@ -120,9 +119,10 @@ def _measure(workload: Workload, servers: Sequence[Running], effort: Effort) -> 
     if workload.counts == "connect_per_s":
         arguments = (*workload.arguments, "--seconds", "0")
     able = [server for server in servers if workload.limit or server.peer.name != "limit"]
-    # The first turn after another workload is not counted: the servers have to see the new code.
-    for server in able:
-        load(server.port, *workload.arguments, "--seconds", "0.2", "--warm", "0.1")
+    if workload.rounds >= 1:
+        # The first turn after another workload is not counted: the servers have to see the new code.
+        for server in able:
+            load(server.port, *workload.arguments, "--seconds", "0.2", "--warm", "0.1")
     rounds = max(1, round(effort.rounds * workload.rounds))
     return in_turns(able, rounds, lambda server: load(server.port, *arguments))
 
@@ -182,22 +182,34 @@ def measure_memory(peers: Sequence[Peer], connections: int, tell: Tell) -> dict[
     return results
 
 
-def measure_soak(peer: Peer, connections: int, seconds: float, tell: Tell) -> dict[str, float]:
-    """Hold idle connections, heartbeats as they are by default, and see whether all stay."""
-    tell(f"{connections:,} connections for {seconds:.0f} seconds")
-    with running(peer, Flavour("plain")) as server:
-        pid = server.process.pid
-        before = resident_bytes(pid)
-        with holding(server, connections, seconds) as wait:
-            start, used = time.monotonic(), cpu_seconds(pid)
-            time.sleep(max(0.0, seconds - 2))  # what is measured is the time itself
-            memory = (resident_bytes(pid) - before) / connections
-            busy = (cpu_seconds(pid) - used) / (time.monotonic() - start)
-            measured = wait()
+def measure_soak(peer: Peer, connections: int, at_most: int, seconds: float, tell: Tell) -> dict[str, float]:
+    """Hold idle connections, heartbeats as they are by default, and see whether all stay.
+
+    Args:
+        peer: the server.
+        connections: how many in all.
+        at_most: how many a process may have open; more are shared by several servers, still on one core.
+        seconds: for how long.
+        tell: gets what is going on.
+    """
+    shares = -(-connections // at_most)
+    share = -(-connections // shares)
+    tell(f"{share:,} connections to each of {shares} processes for {seconds:.0f} seconds")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(peer, Flavour("plain"))) for _ in range(shares)]
+        pids = [server.process.pid for server in servers]
+        before = sum(map(resident_bytes, pids))
+        waits = [stack.enter_context(holding(server, share, seconds + 30 * shares)) for server in servers]
+        start, used = time.monotonic(), sum(map(cpu_seconds, pids))
+        time.sleep(seconds)  # what is measured is the time itself
+        memory = (sum(map(resident_bytes, pids)) - before) / (share * shares)
+        busy = (sum(map(cpu_seconds, pids)) - used) / (time.monotonic() - start)
+        lost = sum(wait()["errors"] for wait in waits)
     return {
-        "connections": float(connections),
+        "connections": float(share * shares),
+        "processes": float(shares),
         "seconds": seconds,
-        "lost": measured["errors"],
+        "lost": lost,
         "cpu_share": busy,
         "memory_per_connection": memory,
     }

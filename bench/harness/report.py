@@ -102,8 +102,10 @@ def latency_table(results: Results) -> list[str]:
 
 def soak_line(soak: Mapping[str, float]) -> str:
     """Return what became of many idle connections, as a sentence."""
+    processes = f"{soak['processes']:.0f} processes on one core, " if soak["processes"] > 1 else ""
+    minutes = f"{soak['seconds'] / 60:.0f} minutes of default heartbeats"
     return (
-        f"{soak['connections']:,.0f} idle connections for {soak['seconds'] / 60:.0f} minutes, default heartbeats: "
+        f"{processes}{soak['connections']:,.0f} idle connections, {minutes}: "
         f"{soak['lost']:.0f} lost, {100 * soak['cpu_share']:.1f} % of a core, "
         f"{soak['memory_per_connection'] / 1000:.1f} kB each."
     )

@@ -75,8 +75,8 @@ WORKLOADS = (
         goals={"node": 2.6, "bun": 1.15, "python-socketio": 15, "limit": 0.85},
         quick=True,
     ),
-    Workload("broadcast to 10,000", _words("--mode bcast --connections 10000"), limit=True, seconds=2, rounds=0.4),
-    Workload("100 rooms of 50", _words("--mode room --connections 5000 --rooms 100"), rounds=0.4),
+    Workload("broadcast to 10,000", _words("--mode bcast --connections 10000"), limit=True, seconds=2, rounds=0.3),
+    Workload("100 rooms of 50", _words("--mode room --connections 5000 --rooms 100"), rounds=0.3),
     Workload(
         "polling echo, 100 clients",
         _words("--mode echo --transport polling"),
