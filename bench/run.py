@@ -49,7 +49,7 @@ def publish(results: dict[str, Any], folder: Path) -> None:
     for file in sorted(folder.glob("*.png")) + sorted(folder.glob("*.svg")):
         (images / f"bench-{file.name}").write_bytes(file.read_bytes())
     blocks = {
-        "README.md": "\n".join(report.ratio_table(results)),
+        "README.md": report.summary(results),
         "docs/performance.md": report.as_markdown(results),
     }
     for name, text in blocks.items():

@@ -128,16 +128,22 @@ def missed_goals(results: Results) -> list[str]:
     return lines
 
 
-def as_markdown(results: Results) -> str:
-    """Return everything that was measured."""
+def _circumstances(results: Results) -> str:
     machine = results["machine"]
     versions = "; ".join(f"{peer['label']}: {peer['version']}" for peer in results["peers"])
-    parts = [
-        [f"Measured on {results['date']}: {machine['processor']}, {machine['system']}. {versions}."],
-        ratio_table(results),
-        speed_table(results),
-        latency_table(results),
-        [soak_line(results["soak"])] if results.get("soak") else [],
-        results["missing"],
-    ]
+    return f"Measured on {results['date']}: {machine['processor']}, {machine['system']}. {versions}."
+
+
+def _join(*parts: Sequence[str]) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def summary(results: Results) -> str:
+    """Return how we compare, and under which circumstances."""
+    soak = results.get("soak")
+    return _join([_circumstances(results)], ratio_table(results), [soak_line(soak)] if soak else [])
+
+
+def as_markdown(results: Results) -> str:
+    """Return everything that was measured."""
+    return _join([summary(results).rstrip()], speed_table(results), latency_table(results), results["missing"])
