@@ -278,7 +278,8 @@ class Engine:
 
     def _announce_headers(self, headers: Headers, request: Request, *, initial: bool) -> None:
         listeners = self._listeners
-        if not listeners["headers"] and not (initial and listeners["initial_headers"]):
+        if not initial and not listeners["headers"]:
+            # These headers are ours alone; in the first response there may be some from options of the user.
             return
         if initial:
             self._fire("initial_headers", headers, request)
