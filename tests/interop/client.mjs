@@ -191,6 +191,7 @@ const commands = {
       transport: engine?.transport?.name ?? null,
       session: engine?.id ?? null,
       waiting: socket.sendBuffer.length,
+      unsent: engine?.writeBuffer.length ?? null,
       extensions: engine?.transport?.ws?.extensions ?? null,
       read: engine?.transport?.ws?._socket?.bytesRead ?? null,
       cookies: [...(engine?._cookieJar?._cookies?.keys() ?? [])],

@@ -60,6 +60,14 @@ class Guest:
         self.client.expect("disconnect")
         until(lambda: connection.ready_state == "closed")
 
+    def hold(self) -> None:
+        """Let nothing pass any more, as when a cable is pulled: neither side is told.
+
+        A client that is told to give its connection up first waits for what it is sending: it must have sent it all.
+        """
+        until(lambda: self.client.state()["unsent"] == 0)
+        self.front.hold()
+
     def call(self, function: Callable[[], object]) -> None:
         """Call a function in the thread of the server."""
         self.stage.running.call(function)

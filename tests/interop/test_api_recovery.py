@@ -121,7 +121,7 @@ def test_a_client_that_is_back_before_its_old_connection_is_known_to_be_dead_tak
     guest.emit("one")
     guest.hear("one")
     # The connections stay open, but nothing passes any more: the client gives up, the server does not know.
-    guest.front.hold()
+    guest.hold()
     with relay() as other:
         other.target = guest.stage.running.port
         guest.emit("two", 2)

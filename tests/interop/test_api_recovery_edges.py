@@ -107,7 +107,7 @@ def test_so_does_one_whose_last_connection_is_not_yet_known_to_be_dead(invite: I
     guest.come_back()
     guest.settle(gate.expect().conn)
     # The connection stays open, but nothing passes any more: the client gives up, the server does not know.
-    guest.front.hold()
+    guest.hold()
     with relay() as other:
         other.target = guest.stage.running.port
         guest.client.move_to(other.url)
