@@ -18,8 +18,8 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 
 from antiphon import Server
+from antiphon.uvicorn._protocol import WebSocketProtocol
 from antiphon.uvicorn.loop import new_event_loop
-from antiphon.uvicorn.protocol import WebSocketProtocol
 
 WAYS = ("fast", "asgi", "hypercorn")
 """io.serve() on the fast path; uvicorn with plain ASGI; hypercorn."""

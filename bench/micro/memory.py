@@ -18,7 +18,7 @@ from antiphon.server.fanout import Message
 from antiphon.server.request import Request
 from antiphon.server.transport import Owner, Transport
 from antiphon.types import TransportName
-from antiphon.uvicorn.picows_connection import PicowsConnection, upgrade
+from antiphon.uvicorn._picows_connection import PicowsConnection, upgrade
 
 __all__ = ["Collector", "Wire", "collectors", "masked_frame", "new_server", "wires"]
 

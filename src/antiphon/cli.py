@@ -11,12 +11,12 @@ import typer
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
-from antiphon.uvicorn.discovery import find_servers
+from antiphon.uvicorn._discovery import find_servers
 from antiphon.uvicorn.runner import Runner
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
-app: typer.Typer = typer.Typer(
+_app = typer.Typer(
     name="antiphon", help="Socket.IO for Python.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
@@ -27,7 +27,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@_app.callback()
 def _antiphon(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -36,7 +36,7 @@ def _antiphon(
     """Socket.IO for Python."""
 
 
-@app.command()
+@_app.command()
 def run(
     target: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="Where the server is, such as main:io.")],
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
@@ -102,4 +102,4 @@ def _check_target(target: str) -> None:
 
 def main() -> None:
     """Run the command line."""
-    app()
+    _app()

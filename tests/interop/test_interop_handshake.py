@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from antiphon import Cookie, Cors, PerMessageDeflate, Server
-from antiphon.uvicorn.picows_connection import PicowsConnection
+from antiphon.uvicorn._picows_connection import PicowsConnection
 from interop_driver import until
 
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from antiphon import Server
-from antiphon.uvicorn.http import HTTPProtocol
+from antiphon.uvicorn._http import HTTPProtocol
 from support import Running, serving
 
 

@@ -13,10 +13,10 @@ from uvicorn.config import LOG_LEVELS
 
 from antiphon.errors import ConfigurationError
 from antiphon.types import ASGIApp
-from antiphon.uvicorn.discovery import find_servers
-from antiphon.uvicorn.http import HTTPProtocol
+from antiphon.uvicorn._discovery import find_servers
+from antiphon.uvicorn._http import HTTPProtocol
+from antiphon.uvicorn._protocol import WebSocketProtocol
 from antiphon.uvicorn.loop import new_event_loop
-from antiphon.uvicorn.protocol import WebSocketProtocol
 
 __all__ = ["Runner", "ServeOptions"]
 

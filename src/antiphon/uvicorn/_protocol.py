@@ -22,10 +22,10 @@ from antiphon.errors import HandshakeError
 from antiphon.server.engine import Admission
 from antiphon.server.request import Request, Response, is_header
 from antiphon.server.server import Server
-from antiphon.uvicorn.deflate import negotiate
-from antiphon.uvicorn.discovery import find_server
-from antiphon.uvicorn.picows_connection import PicowsConnection, feed, upgrade
-from antiphon.uvicorn.proxy import find_peer
+from antiphon.uvicorn._deflate import negotiate
+from antiphon.uvicorn._discovery import find_server
+from antiphon.uvicorn._picows_connection import PicowsConnection, feed, upgrade
+from antiphon.uvicorn._proxy import find_peer
 
 if TYPE_CHECKING:
     from picows.picows import WSProtocol  # type: ignore[attr-defined]

@@ -74,7 +74,7 @@ def find_servers(app: object) -> list[MountedServer]:
     """Look for servers in an application, its middlewares and its mounts (Starlette, FastAPI)."""
     outermost = app
     while isinstance(outermost, ProxyHeadersMiddleware):
-        # uvicorn has put it there; what it does is done in proxy.py.
+        # uvicorn has put it there; what it does is done in _proxy.py.
         outermost = outermost.app
     return [found._replace(is_outermost=found.server is outermost) for found in _search(app, "", _MAX_DEPTH)]
 

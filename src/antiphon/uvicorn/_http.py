@@ -20,10 +20,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from antiphon.server.request import Request
-from antiphon.uvicorn.discovery import find_server
-from antiphon.uvicorn.exchange import Exchange
-from antiphon.uvicorn.protocol import WebSocketProtocol
-from antiphon.uvicorn.proxy import find_peer
+from antiphon.uvicorn._discovery import find_server
+from antiphon.uvicorn._exchange import Exchange
+from antiphon.uvicorn._protocol import WebSocketProtocol
+from antiphon.uvicorn._proxy import find_peer
 
 __all__ = ["HEADERS_TIMEOUT", "HTTPProtocol"]
 

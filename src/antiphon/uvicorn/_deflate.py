@@ -19,7 +19,7 @@ from websockets.headers import build_extension, parse_extension
 from antiphon.engineio.v3 import BINARY_MESSAGE
 from antiphon.server.fanout import Message, binary_frame, text_frame
 from antiphon.server.options import PerMessageDeflate
-from antiphon.uvicorn.picows_connection import PicowsConnection
+from antiphon.uvicorn._picows_connection import PicowsConnection
 
 __all__ = ["Accepted", "DeflatedConnection", "negotiate"]
 

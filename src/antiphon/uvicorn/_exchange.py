@@ -11,7 +11,7 @@ from antiphon.server.engine import Engine
 from antiphon.server.request import Request, Response
 
 if TYPE_CHECKING:
-    from antiphon.uvicorn.http import HTTPProtocol
+    from antiphon.uvicorn._http import HTTPProtocol
 
 __all__ = ["Exchange"]
 
