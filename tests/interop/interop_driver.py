@@ -355,6 +355,7 @@ class Relay:
         self._flows.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._asking: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True, name="relay").start()
 
     @property
@@ -380,11 +381,22 @@ class Relay:
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            asks = any(source is near for near, _ in list(self._pairs))
             while data := source.recv(65536):
                 self._flows.wait()
+                # First, for the answer may be here before this goes on.
+                if asks:
+                    self._asking.add(source)
+                else:
+                    self._asking.discard(sink)
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether there is a connection on which the client spoke last: it waits for an answer."""
+        return bool(self._asking)
 
     def hold(self) -> None:
         """Pass nothing on any more, as when a cable is pulled: neither side is told."""
@@ -398,6 +410,7 @@ class Relay:
                     end.shutdown(socket.SHUT_RDWR)
                 end.close()
         self._pairs.clear()
+        self._asking.clear()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

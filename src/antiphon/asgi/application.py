@@ -1,4 +1,4 @@
-"""The ASGI application: routing, polling over HTTP, WebSocket, lifespan.
+"""The ASGI application: routing, polling over HTTP, the browser files, WebSocket, lifespan.
 
 Source: ASGI specification 3.0.
 """
@@ -12,7 +12,7 @@ from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.errors import HandshakeError
 from antiphon.server.polling import Body
 from antiphon.server.request import Headers, Request, Response
-from antiphon.server.routing import matches
+from antiphon.server.routing import find_rest
 from antiphon.server.server import Server
 from antiphon.server.websocket import ASGIWebSocket
 from antiphon.types import ASGIApp, ASGIMessage, Receive, Scope, Send
@@ -39,9 +39,9 @@ class ASGIApplication:
         kind = scope["type"]
         if kind == "lifespan":
             await self._lifespan(scope, receive, send)
-        elif kind in ("http", "websocket") and self._is_ours(scope):
+        elif kind in ("http", "websocket") and (rest := self._find_rest(scope)) is not None:
             if kind == "http":
-                await self._http(scope, receive, send)
+                await self._http(scope, receive, send, rest)
             else:
                 await self._websocket(scope, receive, send)
         elif self._app is not None:
@@ -51,8 +51,8 @@ class ASGIApplication:
         elif kind == "websocket":
             await _refuse_websocket(scope, receive, send, self._not_found(scope))
 
-    def _is_ours(self, scope: Scope) -> bool:
-        return matches(scope["path"], scope.get("root_path", ""), self._server.options.prefix)
+    def _find_rest(self, scope: Scope) -> str | None:
+        return find_rest(scope["path"], scope.get("root_path", ""), self._server.options.prefix)
 
     def _not_found(self, scope: Scope) -> Response:
         prefix = scope.get("root_path", "").rstrip("/") + self._server.options.prefix
@@ -87,9 +87,14 @@ class ASGIApplication:
 
     # HTTP
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._server.engine.handle_request(build_request(scope), _body(receive))
-        await _respond(send, response)
+    async def _http(self, scope: Scope, receive: Receive, send: Send, rest: str) -> None:
+        engine = self._server.engine
+        request = build_request(scope)
+        name = engine.browser_files.find(rest) if rest else None
+        if name is None:
+            await _respond(send, await engine.handle_request(request, _body(receive)))
+        else:
+            await _respond(send, engine.browser_files.answer(name, request), bodiless=request.method == "HEAD")
 
     # WebSocket
 
@@ -204,12 +209,12 @@ def _encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-async def _respond(send: Send, response: Response, prefix: str = "http") -> None:
+async def _respond(send: Send, response: Response, prefix: str = "http", *, bodiless: bool = False) -> None:
     headers = _encode_headers(response.headers)
-    if response.status != 204:
+    if response.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": f"{prefix}.response.start", "status": response.status, "headers": headers})
-    await send({"type": f"{prefix}.response.body", "body": response.body})
+    await send({"type": f"{prefix}.response.body", "body": b"" if bodiless else response.body})
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive | None, send: Send, response: Response) -> None:

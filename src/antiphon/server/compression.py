@@ -8,7 +8,7 @@ import zlib
 from antiphon.server.options import HTTPCompression
 from antiphon.server.request import Headers
 
-__all__ = ["compress_body", "negotiate"]
+__all__ = ["accepted_encodings", "compress_body", "negotiate"]
 
 
 def negotiate(accept_encoding: str) -> str | None:
@@ -25,6 +25,12 @@ def negotiate(accept_encoding: str) -> str | None:
         if quality > 0 and (best is None or quality > best[0]):
             best = (quality, name)
     return best[1] if best else None
+
+
+def accepted_encodings(accept_encoding: str) -> dict[str, float]:
+    """Return the names in an ``Accept-Encoding`` header, in lower case, with their qualities; 0 refuses one."""
+    entries = (entry.partition(";") for entry in accept_encoding.split(","))
+    return {name.strip().lower(): _quality(parameters) for name, _, parameters in entries}
 
 
 def _quality(parameters: str) -> float:

@@ -24,6 +24,7 @@ from antiphon.engineio.handshake import (
     verify,
 )
 from antiphon.errors import ConfigurationError, ConnectionRefused, HandshakeError
+from antiphon.server.browser_files import BrowserFiles
 from antiphon.server.engine_socket import CLOSED, EngineSocket
 from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines
@@ -91,12 +92,14 @@ class Engine:
 
     Attributes:
         options: the options of the server.
+        browser_files: the browser client, for requests that are not for Engine.IO.
         sockets: the open sessions, by identifier.
         on_connection: called with each new session.
     """
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.browser_files: BrowserFiles = BrowserFiles(options)
         self.sockets: dict[str, EngineSocket] = {}
         self.on_connection: Callable[[EngineSocket], None] = _ignore
         self._listeners: dict[str, list[Callable[..., object]]] = {name: [] for name in _EVENTS}

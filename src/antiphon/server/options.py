@@ -38,6 +38,8 @@ AllowRequest: TypeAlias = Callable[[Request], "bool | Awaitable[bool]"]
 GenerateId: TypeAlias = Callable[[Request], "str | Awaitable[str]"]
 """Makes the identifier of a session. It must be unpredictable: who knows it can take the session over."""
 
+_SWITCHES = ("add_trailing_slash", "serve_client", "allow_upgrades", "allow_eio3", "cleanup_empty_child_namespaces")
+
 
 def check_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
     """Check that an option is a whole number within its limits.
@@ -149,6 +151,7 @@ class OptionsDict(TypedDict, total=False):
 
     path: str
     add_trailing_slash: bool
+    serve_client: bool
     transports: Sequence[TransportName]
     allow_upgrades: bool
     allow_eio3: bool
@@ -180,6 +183,7 @@ class Options:
     Args:
         path: where it is reached, without the trailing slash.
         add_trailing_slash: clients ask for ``path`` with a slash at its end.
+        serve_client: give the browser client to pages, as ``socket.io.js`` below ``path``, and in other forms.
         transports: the enabled ones.
         allow_upgrades: tell polling clients that they may upgrade to WebSocket.
         allow_eio3: serve Socket.IO 2 clients too.
@@ -209,6 +213,7 @@ class Options:
 
     path: str = "/socket.io"
     add_trailing_slash: bool = True
+    serve_client: bool = True
     transports: Sequence[TransportName] = ("polling", "websocket")
     allow_upgrades: bool = True
     allow_eio3: bool = False
@@ -263,7 +268,7 @@ class Options:
             check_seconds(name, getattr(self, name), 3600)
         for name in ("max_http_buffer_size", "max_send_buffer_size"):
             check_number(name, getattr(self, name), 1)
-        for name in ("add_trailing_slash", "allow_upgrades", "allow_eio3", "cleanup_empty_child_namespaces"):
+        for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False, not {getattr(self, name)!r}")
         self._check_kinds()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["matches"]
+__all__ = ["find_rest"]
 
 
-def matches(path: str, root_path: str, prefix: str) -> bool:
-    """Say whether a request is for the Socket.IO server.
+def find_rest(path: str, root_path: str, prefix: str) -> str | None:
+    """Return what stands behind the prefix, mostly nothing; None if the request is not for the Socket.IO server.
 
     The path is compared without the mount point, and with it, so that the server may be mounted where an application is
     mounted, or at its own path. As in the official server the comparison is by prefix.
@@ -16,9 +16,18 @@ def matches(path: str, root_path: str, prefix: str) -> bool:
         root_path: the mount point.
         prefix: what the server answers to.
     """
+    if path == prefix:
+        # As nearly always, and sooner known than what follows.
+        return ""
     if path.startswith(prefix):
-        return True
+        return path[len(prefix) :]
     if not root_path:
-        return False
+        return None
     rest = path.removeprefix(root_path)
-    return rest.startswith(prefix) or (root_path.rstrip("/") + "/" + rest.lstrip("/")).startswith(prefix)
+    if rest.startswith(prefix):
+        return rest[len(prefix) :]
+    if rest and rest[0] != "/":
+        # The mount point ended amid a name: "/socket.io" is no part of "/socket.io.js".
+        rest = path
+    outer = root_path.rstrip("/") + "/" + rest.lstrip("/")
+    return outer[len(prefix) :] if outer.startswith(prefix) else None

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from antiphon.server.routing import matches
+from antiphon.server.routing import find_rest
 from antiphon.server.server import Server
 
 __all__ = ["MountedServer", "find_server", "find_servers"]
@@ -24,12 +24,12 @@ class MountedServer(NamedTuple):
     Attributes:
         root_path: what stands in front of its own path.
         server: the server.
-        is_outermost: whether requests reach it without passing anything of the user first.
+        needs_asgi: whether requests have to go by ASGI, for they pass something of the user first, or are for a file.
     """
 
     root_path: str
     server: Server
-    is_outermost: bool
+    needs_asgi: bool
 
 
 _servers: WeakKeyDictionary[Config, list[MountedServer]] = WeakKeyDictionary()
@@ -65,8 +65,10 @@ def _find(config: Config, raw_path: bytes) -> MountedServer | None:
     path = root + unquote(raw_path.decode("latin-1"))
     for mounted in servers:
         mount = root + mounted.root_path
-        if path.startswith(mount) and matches(path, mount, mounted.server.options.prefix):
-            return mounted
+        rest = find_rest(path, mount, mounted.server.options.prefix) if path.startswith(mount) else None
+        if rest is not None:
+            is_file = mounted.server.engine.browser_files.find(rest) is not None
+            return mounted._replace(needs_asgi=mounted.needs_asgi or is_file)
     return None
 
 
@@ -76,12 +78,12 @@ def find_servers(app: object) -> list[MountedServer]:
     while isinstance(outermost, ProxyHeadersMiddleware):
         # uvicorn has put it there; what it does is done in _proxy.py.
         outermost = outermost.app
-    return [found._replace(is_outermost=found.server is outermost) for found in _search(app, "", _MAX_DEPTH)]
+    return [found._replace(needs_asgi=found.server is not outermost) for found in _search(app, "", _MAX_DEPTH)]
 
 
 def _search(app: object, root_path: str, depth: int) -> Iterator[MountedServer]:
     if isinstance(app, Server):
-        yield MountedServer(root_path, app, is_outermost=False)
+        yield MountedServer(root_path, app, needs_asgi=True)
     elif depth:
         for route in getattr(app, "routes", None) or ():
             inner = getattr(route, "app", None)

@@ -173,7 +173,7 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         """Say whether a request is one that we can answer without ASGI."""
         path, _, query = self.url.partition(b"?")
         mounted = find_server(self.config, path)
-        if mounted is None or not mounted.is_outermost or mounted.server.engine.waits_for_user:
+        if mounted is None or mounted.needs_asgi or mounted.server.engine.waits_for_user:
             return False
         method = _METHODS.get(self.parser.get_method())
         if (

@@ -1,0 +1,21 @@
+/** An address taken apart. */
+export interface ParsedUrl {
+  /** Scheme, host and port: what a connection is made to. */
+  source: string;
+  /** The name of the namespace. */
+  path: string;
+  query: Record<string, string>;
+}
+
+/**
+ * Reads an address as `io()` takes it: whole, relative to the page, or without a scheme.
+ *
+ * It throws a TypeError if it is none; where there is no page, it must be whole. Source: `socket.io-client`, url.ts.
+ */
+export function parseUrl(uri = "/"): ParsedUrl {
+  const page = globalThis.location as Location | undefined;
+  // What has no scheme begins with a host, unless it begins with a slash.
+  const text = /^((http|ws)s?:)?\//.test(uri) ? uri : `${page?.protocol ?? "https:"}//${uri}`;
+  const { protocol, host, pathname, searchParams } = new URL(text, page?.origin);
+  return { source: `${protocol}//${host}`, path: pathname, query: Object.fromEntries(searchParams) };
+}

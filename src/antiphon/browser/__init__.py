@@ -1,0 +1,1 @@
+"""The browser client, built: files, no code. ``js/`` has its source."""
