@@ -471,7 +471,7 @@ def test_it_runs_in_a_worker(shared: GuestServer, enter: Enter, worker: str) -> 
     "load",
     [
         "import('/browser/socket.io.esm.min.js')",
-        "loadScript('/browser/socket.io.js').then(() => io)",
+        "loadScript('/browser/socket.io.js').then(() => window.io)",
     ],
     ids=["module", "not minified"],
 )
