@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PORT ?= 3000
 
-.PHONY: demo test check bench soak micro docs coverage fuzz lock format clean
+.PHONY: demo test check browser bench soak micro docs coverage fuzz lock format clean
 
-demo: $(STAMPS)/runtime $(STAMPS)/chat
+demo: $(STAMPS)/runtime
 	@$(BIN)/python examples/chat/main.py --port $(PORT)
 
-test: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/chat $(STAMPS)/interop $(STAMPS)/typing check
+test: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/js $(STAMPS)/interop $(STAMPS)/typing check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMPS)/dev
@@ -48,12 +48,16 @@ lock: $(STAMPS)/dev
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra msgpack --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
 
+# The browser client, from js/ into src/antiphon/browser/. What was built is committed: users need no Node.js.
+browser: $(STAMPS)/js
+	npm run --silent --prefix js build
+
 format: $(STAMPS)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(STAMPS) bench/.venv node_modules tests/interop/node_modules tests/typing/node_modules examples/chat/node_modules bench/npm/node_modules bench/sioload bench/limit_server site
+	rm -rf $(VENV) $(STAMPS) bench/.venv js/node_modules tests/interop/node_modules tests/typing/node_modules bench/npm/node_modules bench/sioload bench/limit_server site
 
 bench/sioload: $(wildcard bench/load/*.c) bench/load/load.h
 	$(or $(shell command -v cc),gcc) -O2 -Wall -Wextra -o $@ $(filter %.c,$^) -lssl -lcrypto -lz
@@ -95,8 +99,8 @@ $(STAMPS)/system: scripts/install-system
 	scripts/install-system
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/chat: examples/chat/package-lock.json | $(STAMPS)/node
-	scripts/npm-ci examples/chat
+$(STAMPS)/js: js/package-lock.json | $(STAMPS)/node
+	scripts/npm-ci js
 	@touch $@
 
 $(STAMPS)/interop: tests/interop/package-lock.json | $(STAMPS)/node

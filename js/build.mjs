@@ -81,4 +81,4 @@ const [declarations] = generateDtsBundle(
   [{ filePath: `${here}src/index.ts`, output: { noBanner: true, exportReferencedTypes: false } }],
   { preferredConfigPath: `${here}tsconfig.json` },
 );
-await writeFile(`${folder}/socket.io.d.ts`, `${NOTICE}\n${declarations}`);
+await writeFile(`${folder}/socket.io.esm.min.d.ts`, `${NOTICE}\n${declarations}`);

@@ -77,26 +77,22 @@ def tidy(name: str) -> str:
     return " ".join(str(name).split())[:20]
 
 
-# The rest serves the page and the client script. Any ASGI application can stand here: FastAPI, Django, Litestar, ...
+# The rest serves the page. Any ASGI application can stand here: FastAPI, Django, Litestar, ...
 
-HERE = Path(__file__).parent
-FILES = {
-    "/": (HERE / "index.html", b"text/html; charset=utf-8"),
-    "/client.js": (HERE / "node_modules/socket.io-client/dist/socket.io.min.js", b"text/javascript; charset=utf-8"),
-}
+PAGE = Path(__file__).parent / "index.html"
 
 
-async def files(scope: Scope, _receive: Receive, send: Send) -> None:
+async def page(scope: Scope, _receive: Receive, send: Send) -> None:
     """Answer one request."""
     if scope["type"] != "http":
         return
-    file, kind = FILES.get(scope["path"], (HERE / "missing", b"text/plain"))
-    status, body = (200, file.read_bytes()) if file.exists() else (404, b"There is nothing here.\n")
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+    status, body = (200, PAGE.read_bytes()) if scope["path"] == "/" else (404, b"There is nothing here.\n")
+    headers = [(b"content-type", b"text/html; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-app = io.wrap(files)
+app = io.wrap(page)
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The chat of the examples.")

@@ -30,8 +30,6 @@ def what_is_missing() -> str | None:
     """Say in one line what must be installed first, None if nothing."""
     if CHROMIUM is None:
         return "there is no Chromium on this machine"
-    if not (CHAT / "node_modules" / "socket.io-client").is_dir():
-        return "the client script is missing: run `npm ci` in examples/chat"
     return None
 
 

@@ -202,11 +202,3 @@ def test_transports_in_the_address_limit_the_client(browser: Browser, chat: str)
     expect(ada.status).to_have_text("connected over polling")
     assert ada.page.evaluate("socket.io.engine.transports") == ["polling"]
     ada.leave()
-
-
-def test_the_page_says_what_to_do_when_the_client_script_is_missing(browser: Browser, chat: str) -> None:
-    page = browser.new_context().new_page()
-    page.route("**/client.js", lambda route: route.fulfill(status=404))
-    page.goto(chat)
-    expect(page.get_by_text("make demo")).to_be_visible()
-    page.context.close()

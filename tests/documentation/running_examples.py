@@ -17,7 +17,6 @@ import socketio
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-CLIENT_SCRIPT = EXAMPLES / "chat/node_modules/socket.io-client/dist/socket.io.min.js"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WAIT = 15.0
 """Seconds until something that is waited for counts as missing."""

@@ -1,5 +1,5 @@
-// Drives the official JavaScript clients for the tests in Python: commands come in as lines of JSON, what the clients
-// see goes out as lines of JSON. See interop_driver.py for the other end.
+// Drives the official JavaScript clients, or ours, for the tests in Python: commands come in as lines of JSON, what the
+// clients see goes out as lines of JSON. See interop_driver.py for the other end.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -45,6 +45,10 @@ function describeError(error) {
 }
 
 async function load(version) {
+  if (process.env.CLIENT === "ours" && version !== 2) {
+    const { io } = await import("../../src/antiphon/browser/socket.io.esm.min.js");
+    return io;
+  }
   return version === 2 ? (await import("socket.io-client-2")).default : (await import("socket.io-client")).io;
 }
 

@@ -217,15 +217,20 @@ class Client:
 
 
 class Node:
-    """A Node.js process with any number of clients."""
+    """A Node.js process with any number of clients: official ones, or ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ours: bool = False) -> None:
+        # Node.js 20 has a WebSocket for those who ask.
+        flags = ["--experimental-websocket", "--no-warnings"] if ours else []
         self._process = subprocess.Popen(
-            ["node", str(HERE / "client.mjs")],
+            ["node", *flags, str(HERE / "client.mjs")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=HERE,
-            env={key: value for key, value in os.environ.items() if key not in ("DEBUG", "NODE_OPTIONS")},
+            env={
+                **{key: value for key, value in os.environ.items() if key not in ("DEBUG", "NODE_OPTIONS")},
+                "CLIENT": "ours" if ours else "official",
+            },
         )
         self.numbers = itertools.count(1)
         self.clients: dict[str, Client] = {}
@@ -330,8 +335,8 @@ class Node:
 
 
 @contextlib.contextmanager
-def node_process() -> Iterator[Node]:
-    node = Node()
+def node_process(*, ours: bool = False) -> Iterator[Node]:
+    node = Node(ours=ours)
     try:
         yield node
     finally:
