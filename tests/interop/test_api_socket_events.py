@@ -161,6 +161,25 @@ def test_handlers_are_dropped_one_by_one_or_all_at_once(joined, told):
     assert told == []
 
 
+def test_a_function_that_was_registered_twice_is_dropped_once_and_the_latest_first(joined, told):
+    client, socket = joined
+
+    def one(*args):
+        told.append("one")
+
+    socket.on("a", one)
+    socket.on("a", lambda *args: told.append("two"))
+    socket.on("a", one)
+    socket.off("a", one)
+    client.emit("a")
+    client.call("end")
+    assert told == ["one", "two"]
+    socket.off("a", one)
+    client.emit("a")
+    client.call("end")
+    assert told == ["one", "two", "two"]
+
+
 def test_a_socket_tells_what_it_listens_to(joined):
     _, socket = joined
 

@@ -273,22 +273,23 @@ class Handlers:
         if event is None:
             self._by_event.clear()
             return
-        kept = [] if function is None else [h for h in self._by_event.get(event, ()) if h.function != function]
-        if kept:
-            self._by_event[event] = kept
-        else:
-            self._by_event.pop(event, None)
+        found = [] if function is None else self._by_event.get(event, [])
+        # One registration only, and the latest, as Node.js does.
+        latest = max((place for place, handler in enumerate(found) if handler.function == function), default=-1)
+        self._keep(event, [handler for place, handler in enumerate(found) if place != latest])
 
     def discard(self, event: str, handler: Handler) -> bool:
         """Drop a handler that is to be called once; False if that has been done, so that it is not called again."""
         if handler not in self._by_event.get(event, ()):
             return False
-        kept = [h for h in self._by_event.get(event, ()) if h is not handler]
-        if kept:
-            self._by_event[event] = kept
+        self._keep(event, [known for known in self._by_event.get(event, ()) if known is not handler])
+        return True
+
+    def _keep(self, event: str, handlers: list[Handler]) -> None:
+        if handlers:
+            self._by_event[event] = handlers
         else:
             self._by_event.pop(event, None)
-        return True
 
 
 def answer_of(result: object) -> tuple[object, ...]:
