@@ -41,7 +41,7 @@ def test_allow_request_decides_once_about_each_client(serve, connect, start, kin
     assert heard(stage, client) == [[]]
 
 
-@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("kind", ["plain", "async", "set later"])
 def test_generate_id_makes_the_ids_of_the_sessions(serve, connect, kind):
     def generate(request):
         return f"session-{request.query['name']}"
@@ -50,7 +50,11 @@ def test_generate_id_makes_the_ids_of_the_sessions(serve, connect, kind):
         await asyncio.sleep(0)
         return generate(request)
 
-    stage = serve(generate_id=generate_later if kind == "async" else generate)
+    if kind == "set later":
+        stage = serve()
+        stage.io.engine.generate_id = generate
+    else:
+        stage = serve(generate_id=generate_later if kind == "async" else generate)
     client = connect(stage, query={"name": "one"})
     assert client.state()["session"] == "session-one"
     assert set(stage.io.engine.sockets) == {"session-one"}

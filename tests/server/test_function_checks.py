@@ -16,6 +16,11 @@ def test_a_middleware_of_the_engine_takes_the_request_alone() -> None:
         Server().engine.use(5)  # type: ignore[type-var]
 
 
+def test_a_generator_of_ids_that_is_set_later_is_checked() -> None:
+    with pytest.raises(ConfigurationError, match="must take one argument, the request"):
+        Server().engine.generate_id = lambda: "nothing is given to it"
+
+
 @pytest.mark.parametrize("option", ["allow_request", "generate_id"])
 def test_a_function_that_decides_about_requests_takes_no_callback(option: str) -> None:
     with pytest.raises(ConfigurationError, match=NO_NEXT):

@@ -28,7 +28,7 @@ from antiphon.server.browser_files import BrowserFiles
 from antiphon.server.engine_socket import CLOSED, EngineSocket
 from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines
-from antiphon.server.options import Options
+from antiphon.server.options import GenerateId, Options
 from antiphon.server.polling import Body, Polling, Respond
 from antiphon.server.request import Headers, Request, Response, is_header
 from antiphon.server.signatures import check_function
@@ -104,9 +104,24 @@ class Engine:
         self.on_connection: Callable[[EngineSocket], None] = _ignore
         self._listeners: dict[str, list[Callable[..., object]]] = {name: [] for name in _EVENTS}
         self._middlewares: list[EngineMiddleware] = []
+        self._generate_id = options.generate_id
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines | None = None
         self._flusher: Flusher | None = None
+
+    @property
+    def generate_id(self) -> GenerateId | None:
+        """Makes the identifiers of sessions, if the default is not wanted. JavaScript: ``io.engine.generateId``.
+
+        Raises:
+            ConfigurationError: what is set cannot be called with a request.
+        """
+        return self._generate_id
+
+    @generate_id.setter
+    def generate_id(self, function: GenerateId) -> None:
+        check_function(function, "generate_id", "the request")
+        self._generate_id = function
 
     # The event loop
 
@@ -335,11 +350,11 @@ class Engine:
                 logger.warning("allow_request returned %r; it must return True to let a client in", allowed)
             if not allowed:
                 raise handshake_error(ErrorCode.FORBIDDEN)
-        if options.generate_id is None:
+        if self._generate_id is None:
             return self._new_session(request)
         protocol = check_protocol(request.query, allow_eio3=options.allow_eio3)
         try:
-            generated = options.generate_id(request)
+            generated = self._generate_id(request)
             sid = await generated if inspect.isawaitable(generated) else generated
             if not isinstance(sid, str) or not sid or sid in self.sockets:
                 raise ConfigurationError(f"an id must be a string that is not in use, not {sid!r}")
@@ -367,8 +382,7 @@ class Engine:
     @property
     def waits_for_user(self) -> bool:
         """Whether a handshake may have to wait for a function of the user."""
-        options = self.options
-        return bool(self._middlewares) or options.allow_request is not None or options.generate_id is not None
+        return bool(self._middlewares) or self.options.allow_request is not None or self._generate_id is not None
 
     async def admit(self, request: Request) -> Admission:
         """Decide about a WebSocket handshake. It does not wait unless :attr:`waits_for_user`.
