@@ -254,7 +254,8 @@ class JSONDecoder:
         if len(self._buffers) < self._expected:
             return None
         buffers, self._buffers, self.pending = self._buffers, [], None
-        return packet._replace(data=_fill(packet.data, buffers))
+        # Not _replace(): it takes ten times as long.
+        return Packet(packet.type, packet.nsp, _fill(packet.data, buffers), packet.id)
 
 
 def decode_json(text: bytes) -> object:
