@@ -7,7 +7,9 @@ from antiphon.engineio.packet import Packet, decode_base64, decode_text, encode_
 
 def one_input(data: bytes) -> None:
     packet = accept(lambda: decode_text(data))
-    if isinstance(packet, Packet):
+    if isinstance(packet, Packet) and packet.binary:
+        assert packet.data == decode_base64(data[1:])
+    elif isinstance(packet, Packet):
         assert b"%d%s" % (packet.type, packet.data) == data
     decoded = accept(lambda: decode_base64(data))
     if isinstance(decoded, bytes):

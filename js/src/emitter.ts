@@ -13,7 +13,7 @@ interface Registration {
  * A listener that is removed or added while an event is emitted changes nothing for that event.
  */
 export class Emitter<Listen extends EventsMap, Emit extends EventsMap, Reserved extends EventsMap = NoEvents> {
-  private readonly _registered = new Map<unknown, Registration[]>();
+  private _registered: Record<string, Registration[]> = Object.create(null);
 
   /** Calls a function at every event of this name. */
   on<Event extends EventNames<Reserved> | EventNames<Listen>>(
@@ -36,8 +36,8 @@ export class Emitter<Listen extends EventsMap, Emit extends EventsMap, Reserved 
     event?: Event,
     listener?: Listener<Reserved, Listen, Event>,
   ): this {
-    if (event === undefined) this._registered.clear();
-    else if (arguments.length < 2) this._registered.delete(event);
+    if (!arguments.length) this._registered = Object.create(null);
+    else if (arguments.length < 2) this._registered[event as string] = [];
     else this._remove(event, (entry) => entry._listener === listener);
     return this;
   }
@@ -82,17 +82,17 @@ export class Emitter<Listen extends EventsMap, Emit extends EventsMap, Reserved 
   }
 
   private _of(event: unknown): Registration[] {
-    return this._registered.get(event) ?? [];
+    return this._registered[event as string] ?? [];
   }
 
   // Lists are replaced, not changed: they may be in use.
 
   private _remove(event: unknown, isIt: (entry: Registration) => boolean): void {
-    this._registered.set(event, withoutFirst(this._of(event), isIt));
+    this._registered[event as string] = withoutFirst(this._of(event), isIt);
   }
 
   private _add(event: unknown, _listener: AnyFunction, _once: boolean): this {
-    this._registered.set(event, [...this._of(event), { _listener, _once }]);
+    this._registered[event as string] = [...this._of(event), { _listener, _once }];
     return this;
   }
 }

@@ -79,15 +79,15 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
   constructor(uri: string | undefined, options: EngineOptions) {
     super();
     const { source, query } = parseUrl(uri);
-    const path = (options.path ?? "/socket.io").replace(/\/$/, "") + (options.addTrailingSlash === false ? "" : "/");
+    const path = (options.path || "/socket.io").replace(/\/$/, "") + (options.addTrailingSlash === false ? "" : "/");
     this.opts = { ...options, source, path };
-    this._query = { ...(options.query ?? query), EIO: "4" };
+    this._query = { ...Object.fromEntries(new URLSearchParams(options.query ?? query)), EIO: "4" };
     this._classes = Object.fromEntries(
       (options.transports ?? (Object.keys(TRANSPORTS) as TransportName[])).map((transport) =>
         typeof transport === "string"
           ? [transport, TRANSPORTS[transport]]
           : [(transport.prototype as Transport).name, transport],
-      ),
+      ).filter(([, found]) => found),
     );
     this.transports = Object.keys(this._classes);
     this._cleanups = [
@@ -129,10 +129,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
   /** Says whether the server has been silent for too long, although the timer has not fired yet: it may have slept. */
   _hasPingExpired(): boolean {
     const expired = Date.now() > this._pingDeadline;
-    if (expired) {
-      this._pingDeadline = Infinity;
-      queueMicrotask(() => this._onClose("ping timeout"));
-    }
+    if (expired) queueMicrotask(() => this._onClose("ping timeout"));
     return expired;
   }
 
@@ -143,25 +140,27 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
     if (!maxPayload || (typeof data === "string" && data.length * 3 < maxPayload)) return;
     const size = this._encodedSize(data);
     if (size > maxPayload) {
-      const message = `payload of ${size} bytes: the server takes ${maxPayload} (its maxHttpBufferSize)`;
+      const message = `payload of ${size} bytes: the server takes ${maxPayload}`;
       throw Object.assign(new Error(message), { name: "PayloadTooLargeError", size, maxPayload });
     }
   }
 
   private _open(): void {
     const { transports } = this;
+    if (!transports.length) {
+      queueMicrotask(() => this._onError(new Error("No transports available")));
+      return;
+    }
     const remembered = this.opts.rememberUpgrade && priorWebsocketSuccess && transports.includes("websocket");
-    this._setTransport(this._create(remembered ? "websocket" : transports[0]));
+    this._setTransport(this._create(remembered ? "websocket" : transports[0]!));
     this.transport!.open();
   }
 
-  private _create(name = "none"): Transport {
+  private _create(name: string): Transport {
     const query: Query = { ...this._query, transport: name };
     if (this.id) query.sid = this.id;
     const options = this.opts.transportOptions as Record<string, Partial<TransportOptions>> | undefined;
-    const Class = this._classes[name];
-    if (!Class) throw new Error(`unknown transport: ${name}`);
-    return new Class({ ...this.opts, ...options?.[name] }, query);
+    return new this._classes[name]!({ ...this.opts, ...options?.[name] }, query);
   }
 
   private _setTransport(transport: Transport): void {
@@ -181,7 +180,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
     priorWebsocketSuccess = this.transport!.name === "websocket";
     this._tell("open");
     this._flush();
-    if (this.readyState === ("closed" as string)) return;
+    if (this.readyState !== ("open" as string)) return;
     this._expectPing();
     if (this.opts.upgrade !== false) {
       const upgrades = (data.upgrades ?? []).filter((name) => this.transports.includes(name));
@@ -283,7 +282,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
 
   private _flush(): void {
     const { transport, writeBuffer } = this;
-    if (this.readyState === "closed" || !transport?.writable || this.upgrading || !writeBuffer.length) return;
+    if (!transport?.writable || this.upgrading || !writeBuffer.length) return;
     let end = -1;
     if (this._maxPayload && transport.name === "polling") {
       // A payload has a separator between two packets.
@@ -331,7 +330,6 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
     this.id = "";
     this._tell("close", reason, details);
     this.writeBuffer = [];
-    this._inFlight = 0;
   }
 }
 

@@ -38,6 +38,6 @@ export function decodePacket(encoded: string | ArrayBuffer): EnginePacket {
   } catch {
     // It was not base64.
   }
-  const type = /^\d/.test(encoded) && TYPES[+encoded[0]!];
+  const type = TYPES[encoded[0] as unknown as number];
   return type ? (data ? { type, data } : { type }) : { type: "error", data: "parser error" };
 }

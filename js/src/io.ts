@@ -20,18 +20,19 @@ const managers: Record<string, Manager> = {};
  * Sockets of several namespaces of one server share a connection. Source: client-api.md, "io([url][, options])".
  */
 export function io(options?: Options): Socket;
-export function io(uri?: string, options?: Options): Socket;
-export function io(uri?: string | Options, options: Options = {}): Socket {
-  if (typeof uri === "object") {
+export function io(uri?: string | null, options?: Options | null): Socket;
+export function io(uri?: string | Options | null, options?: Options | null): Socket {
+  if (uri && typeof uri === "object") {
     options = uri;
-    uri = undefined;
+    uri = "";
   }
+  options ||= {};
   const { source, path, query } = parseUrl(uri);
-  const key = source + (options.path ?? "/socket.io");
+  const key = source + (options.path || "/socket.io");
   const cached = managers[key];
   const isNew =
     options.forceNew || options["force new connection"] || options.multiplex === false || (cached && path in cached.nsps);
-  const own = Object.keys(query).length && !options.query ? { ...options, query } : options;
-  const manager = isNew ? new Manager(source, own) : (cached ?? (managers[key] = new Manager(source, own)));
-  return manager.socket(path, own);
+  if (Object.keys(query).length) options = { ...options, query };
+  const manager = isNew ? new Manager(source, options) : (cached ?? (managers[key] = new Manager(source, options)));
+  return manager.socket(path, options);
 }

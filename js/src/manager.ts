@@ -84,14 +84,14 @@ export class Manager<
       options = uri;
       uri = undefined;
     }
-    const opts = (this.opts = options ?? {});
+    const opts = (this.opts = { ...options, path: options?.path || "/socket.io" });
     this.uri = uri;
     this._settings = {
       enabled: opts.reconnection !== false,
-      attempts: opts.reconnectionAttempts ?? Infinity,
+      attempts: opts.reconnectionAttempts || Infinity,
       timeout: opts.timeout ?? 20000,
-      min: opts.reconnectionDelay ?? 1000,
-      max: opts.reconnectionDelayMax ?? 5000,
+      min: opts.reconnectionDelay || 1000,
+      max: opts.reconnectionDelayMax || 5000,
       jitter: opts.randomizationFactor ?? 0.5,
     };
     this.backoff = new Backoff(this._settings);
@@ -107,7 +107,7 @@ export class Manager<
   reconnection(): boolean;
   reconnection(value: boolean): this;
   reconnection(value?: boolean): this | boolean {
-    if (value === false) this._skipReconnect = true;
+    if (value !== undefined && !(value = !!value)) this._skipReconnect = true;
     return this._setting("enabled", value);
   }
 
@@ -252,7 +252,6 @@ export class Manager<
     if (backoff.attempts >= this._settings.attempts) {
       backoff.reset();
       this._tell("reconnect_failed");
-      this._reconnecting = false;
       return;
     }
     this._reconnecting = true;

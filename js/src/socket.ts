@@ -327,8 +327,9 @@ export class Socket<
 
   private _onOpen(): void {
     const connect = (auth?: Auth): void => {
-      const recovery = this._pid !== undefined && { pid: this._pid, offset: this._lastOffset };
-      this._send({ type: PacketType.CONNECT, data: recovery ? { ...recovery, ...auth } : auth });
+      const pid = this._pid;
+      // What is null or empty must not be sent.
+      this._send({ type: PacketType.CONNECT, data: pid ? { pid, offset: this._lastOffset, ...auth } : auth || undefined });
     };
     if (typeof this.auth === "function") this.auth(connect);
     else connect(this.auth);
@@ -383,12 +384,12 @@ export class Socket<
     for (const listener of [...this._any]) listener.apply(this, args as [string]);
     this._fire(args[0], args.slice(1));
     const last = args[args.length - 1];
-    if (this._pid !== undefined && args.length > 1 && typeof last === "string") this._lastOffset = last;
+    if (this._pid && args.length > 1 && typeof last === "string") this._lastOffset = last;
   }
 
   private _onConnect(id: string, pid?: string): void {
     this.id = id;
-    this.recovered = pid !== undefined && pid === this._pid;
+    this.recovered = !!pid && pid === this._pid;
     this._pid = pid;
     this.connected = true;
     for (const args of this.receiveBuffer.splice(0)) this._deliver(args);

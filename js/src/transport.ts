@@ -99,6 +99,7 @@ export abstract class Transport extends Emitter<NoEvents, NoEvents, TransportEve
 
   protected _onClose(details?: CloseDetails): void {
     this.readyState = "closed";
+    this.writable = false;
     this._tell("close", details);
   }
 
@@ -106,7 +107,7 @@ export abstract class Transport extends Emitter<NoEvents, NoEvents, TransportEve
     const { source, path, forceBase64, timestampParam = "t" } = this.opts;
     const query = { ...this.query };
     if (timestamp) query[timestampParam] = (Date.now() + Math.random()).toString(36);
-    if (forceBase64 && !query.sid) query.b64 = "1";
+    if (forceBase64) query.b64 = "1";
     return `${source.replace(/^(http|ws)/, scheme)}${path}?${encode(query)}`;
   }
 }

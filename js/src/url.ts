@@ -12,10 +12,16 @@ export interface ParsedUrl {
  *
  * It throws a TypeError if it is none; where there is no page, it must be whole. Source: `socket.io-client`, url.ts.
  */
-export function parseUrl(uri = "/"): ParsedUrl {
+export function parseUrl(uri?: string | null): ParsedUrl {
+  uri ||= "/";
   const page = globalThis.location as Location | undefined;
   // What has no scheme begins with a host, unless it begins with a slash.
   const text = /^((http|ws)s?:)?\//.test(uri) ? uri : `${page?.protocol ?? "https:"}//${uri}`;
-  const { protocol, host, pathname, searchParams } = new URL(text, page?.origin);
-  return { source: `${protocol}//${host}`, path: pathname, query: Object.fromEntries(searchParams) };
+  const { protocol, host, searchParams } = new URL(text, page?.href);
+  return {
+    source: `${protocol}//${host}`,
+    // As it is written: a URL would be encoded, and without its dots.
+    path: text.replace(/^(\w+:)?\/\/[^/?#]*|[?#].*/g, "") || "/",
+    query: Object.fromEntries(searchParams),
+  };
 }

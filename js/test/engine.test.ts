@@ -130,7 +130,7 @@ test("silence ends the session, and a late timer does not hide it", async () => 
     assert.equal(asleep.engine._hasPingExpired(), false);
     mock.timers.setTime(Date.now() + 100_000);
     assert.equal(asleep.engine._hasPingExpired(), true);
-    assert.equal(asleep.engine._hasPingExpired(), false);
+    assert.equal(asleep.engine._hasPingExpired(), true);
     await Promise.resolve();
     assert.deepEqual(asleep.log.at(-1), ["close", "ping timeout", undefined]);
   } finally {
@@ -274,7 +274,13 @@ test("WebSocket comes first once it has worked, if that is to be remembered", ()
   third.close();
 });
 
-test("a transport that does not exist is named", () => {
-  assert.throws(() => new Engine("http://example.com", { transports: [] }), /unknown transport: none/);
-  assert.throws(() => new Engine("http://example.com", { transports: ["smoke" as "polling"] }), /unknown transport: smoke/);
+test("a transport that does not exist is passed over, and having none is an error", async () => {
+  const engine = new Engine("http://example.com", { transports: ["smoke" as "polling", Fake] });
+  assert.deepEqual(engine.transports, ["polling"]);
+  engine.close();
+  const none = new Engine("http://example.com", { transports: [] });
+  const errors: string[] = [];
+  none.on("error", (error) => errors.push(error.message));
+  await Promise.resolve();
+  assert.deepEqual(errors, ["No transports available"]);
 });

@@ -35,6 +35,19 @@ test("an address without a scheme, where there is no page", () => {
   assert.equal(parseUrl("localhost:3000").source, "https://localhost:3000");
 });
 
+test("the path is taken as it is written", () => {
+  for (const path of ["/ä b", "/a/../b", "/100%", "/a//b"]) {
+    assert.equal(parseUrl(`http://example.com${path}?q#f`).path, path);
+    page("https://example.com");
+    assert.equal(parseUrl(path).path, path);
+  }
+});
+
+test("an address in a page that has none of its own", () => {
+  page("file:///home/page.html");
+  assert.equal(parseUrl("http://localhost:3000/x").source, "http://localhost:3000");
+});
+
 test("what is no address", () => {
   assert.throws(() => parseUrl("/only-a-path"), TypeError);
   assert.throws(() => parseUrl("http://"), TypeError);

@@ -21,7 +21,8 @@ const http = createServer(async ({ url }, response) => {
   const file = new URL(place + (name || "page.html"), import.meta.url);
   const headers = { "content-type": KINDS[extname(file.pathname)] ?? "text/plain", "cache-control": "no-store" };
   try {
-    response.writeHead(200, headers).end(await readFile(file));
+    const content = await readFile(file);
+    response.writeHead(200, headers).end(content);
   } catch {
     response.writeHead(404, headers).end();
   }
@@ -38,6 +39,7 @@ for (const name of ["/", "/admin"]) {
   namespace.on("connection", (socket) => {
     socket.on("echo", (...args) => socket.emit("echo", ...args));
     socket.on("ask", (...args) => args.pop()(args));
+    socket.on("message", (...args) => typeof args.at(-1) === "function" && args.pop()(args));
     socket.on("burst", (count) => {
       for (let number = 0; number < count; number++) socket.emit("burst", number);
     });
@@ -49,10 +51,13 @@ for (const name of ["/", "/admin"]) {
     socket.on("tell", (event, ...args) => io.emit(event, ...args));
     socket.on("count", (answer) => answer(io.engine.clientsCount));
     socket.on("kick", () => socket.disconnect());
+    socket.on("end", () => socket.conn.close());
+    socket.on("raw", (text) => socket.conn.write(text));
     socket.on("numbers", (answer) => answer(numbers));
     socket.on("reasons", (answer) => answer(reasons));
     socket.on("auth", (answer) => answer(socket.handshake.auth));
     socket.on("query", (answer) => answer(socket.handshake.query));
+    socket.on("headers", (answer) => answer(socket.handshake.headers));
     socket.on("disconnect", (reason) => reasons.push(reason));
     socket.emit("welcome", name);
   });

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from antiphon import ConnectionRefused, Server, Socket
+from antiphon import ConnectionRefused, Cors, Server, Socket
 from antiphon.socketio.msgpack_parser import MsgPackParser
 from antiphon.types import Receive, Scope, Send
 
@@ -32,6 +32,8 @@ def translate(options: dict[str, object]) -> dict[str, object]:
             ours[name] = float(str(ours[name])) / 1000
     if "connection_state_recovery" in ours:
         ours["connection_state_recovery"] = True
+    if "cors" in ours:
+        ours["cors"] = Cors(origin=re.compile(""), credentials=True)
     if "parser" in ours:
         ours["parser"] = MsgPackParser()
     return ours
@@ -77,13 +79,21 @@ def connection(socket: Socket) -> None:  # noqa: C901 - a list of handlers
     def kick() -> None:
         socket.disconnect()
 
-    handlers: list[Callable[..., object]] = [echo, ask, burst, number, question, tell, count, kick]
+    def end() -> None:
+        socket.conn.close()
+
+    def raw(text: str) -> None:
+        socket.conn.send(text)
+
+    handlers: list[Callable[..., object]] = [echo, ask, burst, number, question, tell, count, kick, end, raw]
     for handler in handlers:
         socket.on(handler.__name__, handler)
+    socket.on("message", ask)
     socket.on("numbers", lambda: numbers)
     socket.on("reasons", lambda: reasons)
     socket.on("auth", lambda: socket.handshake.auth)
     socket.on("query", lambda: dict(socket.handshake.query))
+    socket.on("headers", lambda: dict(socket.handshake.headers))
     socket.on("disconnect", lambda reason: reasons.append(str(reason)))
     socket.emit("welcome", socket.nsp.name)
 
@@ -96,7 +106,7 @@ for name in ("/", "/admin"):
 async def files(scope: Scope, _receive: Receive, send: Send) -> None:
     """Serve the page, the workers and what was built."""
     folder, _, name = scope["path"].lstrip("/").rpartition("/")
-    file = (BUILT if folder == "browser" else HERE) / (name or "page.html")
+    file = (BUILT if folder == "browser" else HERE / folder) / (name or "page.html")
     headers = [(b"content-type", KINDS.get(file.suffix, b"text/plain")), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200 if file.is_file() else 404, "headers": headers})
     await send({"type": "http.response.body", "body": file.read_bytes() if file.is_file() else b""})

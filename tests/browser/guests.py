@@ -9,11 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-from playwright.sync_api import Browser, BrowserContext, Page
+from typing import TYPE_CHECKING, Any
 
 HERE = Path(__file__).parent
 INTEROP = HERE.parent / "interop"
@@ -22,7 +20,10 @@ sys.path.insert(0, str(INTEROP))
 
 from interop_driver import Relay, until  # noqa: E402 - they live there
 
-__all__ = ["SERVERS", "GuestServer", "Visit", "guest_server", "until", "what_is_missing"]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+__all__ = ["SERVERS", "Enter", "GuestServer", "Visit", "guest_server", "until", "what_is_missing"]
 
 SERVERS = ("antiphon", "official")
 
@@ -75,6 +76,15 @@ class GuestServer:
     def mend(self) -> None:
         self.relay.target = self.port
 
+    @contextlib.contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """Let nobody through the relay until the block ends."""
+        self.cut()
+        try:
+            yield
+        finally:
+            self.mend()
+
     def close(self) -> None:
         self.relay.close()
         self.kill()
@@ -83,15 +93,23 @@ class GuestServer:
 class Visit:
     """A page that is open."""
 
-    def __init__(self, browser: Browser, url: str, script: str = "") -> None:
+    def __init__(self, browser: Browser, script: str = "") -> None:
         self.errors: list[str] = []
+        self.requests: list[str] = []
+        """The addresses of all requests to a Socket.IO server, WebSockets among them."""
         self.context: BrowserContext = browser.new_context()
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self._note_request(request.url))
+        self.page.on("websocket", lambda websocket: self._note_request(websocket.url))
+        self.has_script = bool(script)
         if script:
             self.page.add_init_script(script)
-        self.page.goto(url)
+
+    def _note_request(self, url: str) -> None:
+        if "EIO=4" in url:
+            self.requests.append(url)
 
     def open(self, **options: object) -> None:
         """Connect, and wait until it is done."""
@@ -99,8 +117,16 @@ class Visit:
         self.until("socket.connected")
 
     def until(self, condition: str) -> None:
-        """Wait until an expression is true."""
-        self.page.wait_for_function(condition, polling=20)
+        """Wait until an expression is true, or a promise of it."""
+        # wait_for_function() of playwright takes every promise for true.
+        missing = self.page.evaluate(f"""async () => {{
+            const end = performance.now() + 20000;
+            while (!(await ({condition}))) {{
+                if (performance.now() > end) return log;
+                await new Promise((resolve) => setTimeout(resolve, 10));
+            }}
+        }}""")
+        assert missing is None, f"it did not come true: {condition}; the log of the page: {missing}"
 
     def run(self, script: str, *args: object) -> Any:
         """Run a function, or an expression, in the page and return its result."""
@@ -117,9 +143,23 @@ class Visit:
         self.open(transports=names, reconnectionDelay=50, reconnectionDelayMax=200)
         self.until(f"socket.io.engine.transport.name === '{names[-1]}'")
 
-    def close(self) -> None:
-        assert self.errors == []
-        self.context.close()
+    def wait_for_a_poll(self, server: GuestServer) -> None:
+        """Wait until a poll is on its way, and nothing else."""
+        self.until("seen('event').length && socket.io.engine.transport.writable")
+        until(lambda: server.relay.is_asking)
+
+    def leave(self) -> None:
+        """End the visit; the page may be used for another."""
+        self.page.goto("about:blank")
+        self.context.set_offline(False)
+        self.context.clear_cookies()
+        errors = self.errors[:]
+        self.errors.clear()
+        self.requests.clear()
+        assert errors == []
+
+
+Enter = Callable[..., Visit]
 
 
 @contextlib.contextmanager

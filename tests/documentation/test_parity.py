@@ -1,4 +1,4 @@
-"""The parity table: every row has a test that runs in every way, or says why there is nothing to test."""
+"""The parity tables: every row has a test that runs in every way, or says why there is nothing to test."""
 
 from __future__ import annotations
 
@@ -13,15 +13,31 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "parity.md"
 
-ROWS = [
-    tuple(cell.strip() for cell in line.split("|")[1:-1])
-    for line in PAGE.read_text().splitlines()
-    if line.startswith("| ") and not line.startswith("| official")
-]
+CLIENT = "Browser client: "
+"""What the titles of the client's sections begin with."""
+
+
+def rows_by_section() -> dict[str, list[tuple[str, ...]]]:
+    sections = {}
+    for section in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]:
+        title, _, body = section.partition("\n")
+        lines = [line for line in body.splitlines() if line.startswith("| ") and not line.startswith("| official")]
+        sections[title] = [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in lines]
+    return sections
+
+
+SECTIONS = rows_by_section()
+ROWS = [row for title, rows in SECTIONS.items() for row in rows if not title.startswith(CLIENT)]
+CLIENT_ROWS = [row for title, rows in SECTIONS.items() for row in rows if title.startswith(CLIENT)]
 
 COUNTS = {"Server": 34, "Namespace": 21, "Socket": 37, "Client": 2, "Engine": 7, "Options of the server": 7,
           "Low-level engine options": 14, "Fields, events and values": 21, "Options of options": 28}  # fmt: skip
 """How many entries each section of the official pages has, counted by their headings; then what stands below these."""
+
+CLIENT_COUNTS = {"io": 2, "Manager": 15, "Socket": 31, "options of io": 2, "low-level engine options": 16,
+                 "options of Node.js": 8, "options of the manager": 8, "options of a socket": 3,
+                 "fields, events and values": 41, "what these pages do not name": 28}  # fmt: skip
+"""The same for the client. The options of Node.js are a list below a heading; the last section is on neither page."""
 
 EVERY_WAY = {("fast", "polling"), ("fast", "websocket"), ("asgi", "polling"), ("asgi", "websocket")}
 
@@ -63,15 +79,23 @@ NOT_EVERYWHERE = {
         )
     },
     "`cookie`": "it is set when a client begins with polling, as by the official server",
+    "`serveClient`": "it is about files, not about transports",
 }
 """The rows whose test does not run over every way of serving and both transports, and why."""
+
+BOTH_SERVERS = {"antiphon", "official"}
+
+NOT_WITH_BOTH = {
+    "transport `WebTransport`": "neither server has it here; the unit tests speak with a stream",
+}
+"""The rows of the client whose test does not run against Antiphon and the official server, and why."""
 
 
 @cache
 def collected() -> dict[str, list[str]]:
     """Return the parameters of every test, by file and name."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/interop"]
-    command += ["tests/server", "tests/ways"]
+    command += ["tests/server", "tests/ways", "tests/browser"]
     output = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=110).stdout
     tests: dict[str, list[str]] = {}
     for line in output.splitlines():
@@ -81,15 +105,25 @@ def collected() -> dict[str, list[str]]:
     return tests
 
 
+def parameters_of(test: str) -> list[set[str]]:
+    return [set(re.split(r"[-,]", one)) for one in collected()[test]]
+
+
 def test_no_entry_of_the_official_pages_is_missing() -> None:
-    sections = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]
-    counts = {}
-    for section in sections:
-        title, _, body = section.partition("\n")
-        counts[title] = sum(line.startswith("| ") for line in body.splitlines()) - 1
-    assert counts == COUNTS
-    assert len(ROWS) == sum(COUNTS.values())
+    client_counts = {f"{CLIENT}{title}": count for title, count in CLIENT_COUNTS.items()}
+    assert {title: len(rows) for title, rows in SECTIONS.items()} == {**COUNTS, **client_counts}
+
+
+def test_exceptions_are_about_rows_that_are_there() -> None:
     assert set(NOT_EVERYWHERE) <= {official for official, *_ in ROWS}
+    assert set(NOT_WITH_BOTH) <= {official for official, *_ in CLIENT_ROWS}
+
+
+@pytest.mark.parametrize("rows", [ROWS, CLIENT_ROWS], ids=["server", "client"])
+def test_no_entry_is_there_twice(rows: list[tuple[str, ...]]) -> None:
+    # Events, flags and options may have the same name in several sections.
+    methods = [official for official, *_ in rows if "." in official]
+    assert [name for name in set(methods) if methods.count(name) > 1] == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
@@ -104,6 +138,20 @@ def test_each_row_has_a_test_in_every_way_or_a_reason(row: tuple[str, ...]) -> N
     assert found, f"there is no {evidence}"
     if official in NOT_EVERYWHERE:
         return
-    parameters = [set(re.split(r"[-,]", one)) for one in collected()[f"{file}::{name}"]]
+    parameters = parameters_of(f"{file}::{name}")
     ways = {(way, transport) for way, transport in EVERY_WAY if any({way, transport} <= one for one in parameters)}
     assert ways == EVERY_WAY
+
+
+@pytest.mark.parametrize("row", CLIENT_ROWS, ids=lambda row: row[0])
+def test_each_row_of_the_client_has_a_test_with_both_servers_or_a_reason(row: tuple[str, ...]) -> None:
+    official, here, evidence = row
+    if evidence.startswith("Absent: "):
+        assert not here
+        assert re.fullmatch(r"Absent: (as `\w+`|.{25,})", evidence)
+        return
+    test = f"tests/browser/{evidence}"
+    assert here
+    assert test in collected(), f"there is no {evidence}"
+    if official not in NOT_WITH_BOTH:
+        assert set().union(*parameters_of(test)) >= BOTH_SERVERS

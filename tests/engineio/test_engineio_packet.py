@@ -46,7 +46,14 @@ def test_the_constants_are_the_packets_that_they_are_named_after(wire, packet):
     assert decode_text(wire) == packet
 
 
-@pytest.mark.parametrize("encoded", [b"", b"7", b"9x", b"b", b"/", b":", b"\x00", b"\xff", b" 4", "٤".encode()])
+def test_text_may_be_a_binary_message_in_base64():
+    assert decode_text(b"bAQID") == Packet(PacketType.MESSAGE, b"\x01\x02\x03", binary=True)
+    assert decode_text(b"b") == Packet(PacketType.MESSAGE, b"", binary=True)
+    with pytest.raises(PacketError, match="invalid base64"):
+        decode_text(b"bA")
+
+
+@pytest.mark.parametrize("encoded", [b"", b"7", b"9x", b"/", b":", b"\x00", b"\xff", b" 4", "٤".encode()])
 def test_anything_but_a_digit_from_0_to_6_is_no_type(encoded):
     with pytest.raises(PacketError, match=r"unknown Engine\.IO packet type"):
         decode_text(encoded)

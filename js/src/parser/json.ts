@@ -26,7 +26,7 @@ export class Encoder {
         return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
       };
     }
-    const payload = data === undefined ? "" : JSON.stringify(data, replacer);
+    const payload = JSON.stringify(data, replacer) ?? "";
     return [
       `${type}${replacer ? `${attachments.length}-` : ""}${nsp === "/" ? "" : `${nsp},`}${id ?? ""}${payload}`,
       ...attachments,

@@ -169,7 +169,7 @@ class Reader {
   }
 
   private _text(size: number): string {
-    return new TextDecoder().decode(this._bytes(size));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(this._bytes(size));
   }
 
   private _array(size: number): unknown[] {

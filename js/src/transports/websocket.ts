@@ -22,7 +22,7 @@ export class WS extends Transport {
       const Socket = globalThis.WebSocket as unknown as Constructor;
       ws = new Socket(
         this._uri("ws", !!timestampRequests),
-        extraHeaders && typeof document === "undefined" ? { protocols, headers: extraHeaders } : protocols,
+        extraHeaders && typeof self === "undefined" ? { protocols, headers: extraHeaders } : protocols,
       );
     } catch (error) {
       queueMicrotask(() => this._tell("error", error as Error));

@@ -56,7 +56,7 @@ type WithoutError<Args extends unknown[]> = Args extends [
 ] ? Rest : Args;
 type AckAnswer<Events extends EventsMap, Event extends EventNames<Events>> = Last<EventParams<Events, Event>> extends (...args: infer Args) => void ? Answer<(...args: WithoutError<Args>) => void> : Untyped;
 declare class Emitter<Listen extends EventsMap, Emit extends EventsMap, Reserved extends EventsMap = NoEvents> {
-	private readonly _registered;
+	private _registered;
 	/** Calls a function at every event of this name. */
 	on<Event extends EventNames<Reserved> | EventNames<Listen>>(event: Event, listener: Listener<Reserved, Listen, Event>): this;
 	/** Calls a function at the next event of this name. */
@@ -501,7 +501,7 @@ export interface Options extends ManagerOptions, SocketOptions {
  * Sockets of several namespaces of one server share a connection. Source: client-api.md, "io([url][, options])".
  */
 export declare function io(options?: Options): Socket;
-export declare function io(uri?: string, options?: Options): Socket;
+export declare function io(uri?: string | null, options?: Options | null): Socket;
 /** HTTP long-polling, by `fetch`. Source: the Engine.IO protocol, "HTTP long-polling". */
 declare class Polling extends Transport {
 	private _isPolling?;

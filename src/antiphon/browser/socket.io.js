@@ -45,7 +45,7 @@ var Backoff = class {
 // src/emitter.ts
 var Emitter = class {
   constructor() {
-    this._registered = /* @__PURE__ */ new Map();
+    this._registered = /* @__PURE__ */ Object.create(null);
   }
   /** Calls a function at every event of this name. */
   on(event, listener) {
@@ -57,8 +57,8 @@ var Emitter = class {
   }
   /** Removes a listener; all of an event, or all there are, if less is given. */
   off(event, listener) {
-    if (event === void 0) this._registered.clear();
-    else if (arguments.length < 2) this._registered.delete(event);
+    if (!arguments.length) this._registered = /* @__PURE__ */ Object.create(null);
+    else if (arguments.length < 2) this._registered[event] = [];
     else this._remove(event, (entry) => entry._listener === listener);
     return this;
   }
@@ -91,14 +91,14 @@ var Emitter = class {
     }
   }
   _of(event) {
-    return this._registered.get(event) ?? [];
+    return this._registered[event] ?? [];
   }
   // Lists are replaced, not changed: they may be in use.
   _remove(event, isIt) {
-    this._registered.set(event, withoutFirst(this._of(event), isIt));
+    this._registered[event] = withoutFirst(this._of(event), isIt);
   }
   _add(event, _listener, _once) {
-    this._registered.set(event, [...this._of(event), { _listener, _once }]);
+    this._registered[event] = [...this._of(event), { _listener, _once }];
     return this;
   }
 };
@@ -166,7 +166,7 @@ function decodePacket(encoded) {
     }
   } catch {
   }
-  const type = /^\d/.test(encoded) && TYPES[+encoded[0]];
+  const type = TYPES[encoded[0]];
   return type ? data ? { type, data } : { type } : { type: "error", data: "parser error" };
 }
 
@@ -216,13 +216,14 @@ var Transport = class extends Emitter {
   }
   _onClose(details) {
     this.readyState = "closed";
+    this.writable = false;
     this._tell("close", details);
   }
   _uri(scheme, timestamp) {
     const { source, path, forceBase64, timestampParam = "t" } = this.opts;
     const query = { ...this.query };
     if (timestamp) query[timestampParam] = (Date.now() + Math.random()).toString(36);
-    if (forceBase64 && !query.sid) query.b64 = "1";
+    if (forceBase64) query.b64 = "1";
     return `${source.replace(/^(http|ws)/, scheme)}${path}?${encode(query)}`;
   }
 };
@@ -324,7 +325,7 @@ var WS = class extends Transport {
       const Socket2 = globalThis.WebSocket;
       ws = new Socket2(
         this._uri("ws", !!timestampRequests),
-        extraHeaders && typeof document === "undefined" ? { protocols, headers: extraHeaders } : protocols
+        extraHeaders && typeof self === "undefined" ? { protocols, headers: extraHeaders } : protocols
       );
     } catch (error) {
       queueMicrotask(() => this._tell("error", error));
@@ -445,11 +446,17 @@ function firstFrame(buffer) {
 }
 
 // src/url.ts
-function parseUrl(uri = "/") {
+function parseUrl(uri) {
+  uri || (uri = "/");
   const page = globalThis.location;
   const text = /^((http|ws)s?:)?\//.test(uri) ? uri : `${page?.protocol ?? "https:"}//${uri}`;
-  const { protocol: protocol2, host, pathname, searchParams } = new URL(text, page?.origin);
-  return { source: `${protocol2}//${host}`, path: pathname, query: Object.fromEntries(searchParams) };
+  const { protocol: protocol2, host, searchParams } = new URL(text, page?.href);
+  return {
+    source: `${protocol2}//${host}`,
+    // As it is written: a URL would be encoded, and without its dots.
+    path: text.replace(/^(\w+:)?\/\/[^/?#]*|[?#].*/g, "") || "/",
+    query: Object.fromEntries(searchParams)
+  };
 }
 
 // src/engine.ts
@@ -470,13 +477,13 @@ var Engine = class extends Emitter {
     this._maxPayload = 0;
     this._inFlight = 0;
     const { source, query } = parseUrl(uri);
-    const path = (options.path ?? "/socket.io").replace(/\/$/, "") + (options.addTrailingSlash === false ? "" : "/");
+    const path = (options.path || "/socket.io").replace(/\/$/, "") + (options.addTrailingSlash === false ? "" : "/");
     this.opts = { ...options, source, path };
-    this._query = { ...options.query ?? query, EIO: "4" };
+    this._query = { ...Object.fromEntries(new URLSearchParams(options.query ?? query)), EIO: "4" };
     this._classes = Object.fromEntries(
       (options.transports ?? Object.keys(TRANSPORTS)).map(
         (transport) => typeof transport === "string" ? [transport, TRANSPORTS[transport]] : [transport.prototype.name, transport]
-      )
+      ).filter(([, found]) => found)
     );
     this.transports = Object.keys(this._classes);
     this._cleanups = [
@@ -514,10 +521,7 @@ var Engine = class extends Emitter {
   /** Says whether the server has been silent for too long, although the timer has not fired yet: it may have slept. */
   _hasPingExpired() {
     const expired = Date.now() > this._pingDeadline;
-    if (expired) {
-      this._pingDeadline = Infinity;
-      queueMicrotask(() => this._onClose("ping timeout"));
-    }
+    if (expired) queueMicrotask(() => this._onClose("ping timeout"));
     return expired;
   }
   /** Throws if the server would not take a message. */
@@ -526,23 +530,25 @@ var Engine = class extends Emitter {
     if (!maxPayload || typeof data === "string" && data.length * 3 < maxPayload) return;
     const size = this._encodedSize(data);
     if (size > maxPayload) {
-      const message = `payload of ${size} bytes: the server takes ${maxPayload} (its maxHttpBufferSize)`;
+      const message = `payload of ${size} bytes: the server takes ${maxPayload}`;
       throw Object.assign(new Error(message), { name: "PayloadTooLargeError", size, maxPayload });
     }
   }
   _open() {
     const { transports } = this;
+    if (!transports.length) {
+      queueMicrotask(() => this._onError(new Error("No transports available")));
+      return;
+    }
     const remembered = this.opts.rememberUpgrade && priorWebsocketSuccess && transports.includes("websocket");
     this._setTransport(this._create(remembered ? "websocket" : transports[0]));
     this.transport.open();
   }
-  _create(name = "none") {
+  _create(name) {
     const query = { ...this._query, transport: name };
     if (this.id) query.sid = this.id;
     const options = this.opts.transportOptions;
-    const Class = this._classes[name];
-    if (!Class) throw new Error(`unknown transport: ${name}`);
-    return new Class({ ...this.opts, ...options?.[name] }, query);
+    return new this._classes[name]({ ...this.opts, ...options?.[name] }, query);
   }
   _setTransport(transport) {
     this.transport?.off();
@@ -556,7 +562,7 @@ var Engine = class extends Emitter {
     priorWebsocketSuccess = this.transport.name === "websocket";
     this._tell("open");
     this._flush();
-    if (this.readyState === "closed") return;
+    if (this.readyState !== "open") return;
     this._expectPing();
     if (this.opts.upgrade !== false) {
       const upgrades = (data.upgrades ?? []).filter((name) => this.transports.includes(name));
@@ -648,7 +654,7 @@ var Engine = class extends Emitter {
   }
   _flush() {
     const { transport, writeBuffer } = this;
-    if (this.readyState === "closed" || !transport?.writable || this.upgrading || !writeBuffer.length) return;
+    if (!transport?.writable || this.upgrading || !writeBuffer.length) return;
     let end = -1;
     if (this._maxPayload && transport.name === "polling") {
       let size = -1;
@@ -691,7 +697,6 @@ var Engine = class extends Emitter {
     this.id = "";
     this._tell("close", reason, details);
     this.writeBuffer = [];
-    this._inFlight = 0;
   }
 };
 Engine.prototype.write = Engine.prototype.send;
@@ -725,7 +730,7 @@ var Encoder = class {
         return isBinary(binary) ? { _placeholder: true, num: attachments.push(binary) - 1 } : value;
       };
     }
-    const payload = data === void 0 ? "" : JSON.stringify(data, replacer);
+    const payload = JSON.stringify(data, replacer) ?? "";
     return [
       `${type}${replacer ? `${attachments.length}-` : ""}${nsp === "/" ? "" : `${nsp},`}${id ?? ""}${payload}`,
       ...attachments
@@ -1004,8 +1009,8 @@ var Socket = class extends Emitter {
   // Receiving
   _onOpen() {
     const connect = (auth) => {
-      const recovery = this._pid !== void 0 && { pid: this._pid, offset: this._lastOffset };
-      this._send({ type: 0 /* CONNECT */, data: recovery ? { ...recovery, ...auth } : auth });
+      const pid = this._pid;
+      this._send({ type: 0 /* CONNECT */, data: pid ? { pid, offset: this._lastOffset, ...auth } : auth || void 0 });
     };
     if (typeof this.auth === "function") this.auth(connect);
     else connect(this.auth);
@@ -1056,11 +1061,11 @@ var Socket = class extends Emitter {
     for (const listener of [...this._any]) listener.apply(this, args);
     this._fire(args[0], args.slice(1));
     const last = args[args.length - 1];
-    if (this._pid !== void 0 && args.length > 1 && typeof last === "string") this._lastOffset = last;
+    if (this._pid && args.length > 1 && typeof last === "string") this._lastOffset = last;
   }
   _onConnect(id, pid) {
     this.id = id;
-    this.recovered = pid !== void 0 && pid === this._pid;
+    this.recovered = !!pid && pid === this._pid;
     this._pid = pid;
     this.connected = true;
     for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
@@ -1105,14 +1110,14 @@ var Manager = class extends Emitter {
       options = uri;
       uri = void 0;
     }
-    const opts = this.opts = options ?? {};
+    const opts = this.opts = { ...options, path: options?.path || "/socket.io" };
     this.uri = uri;
     this._settings = {
       enabled: opts.reconnection !== false,
-      attempts: opts.reconnectionAttempts ?? Infinity,
+      attempts: opts.reconnectionAttempts || Infinity,
       timeout: opts.timeout ?? 2e4,
-      min: opts.reconnectionDelay ?? 1e3,
-      max: opts.reconnectionDelayMax ?? 5e3,
+      min: opts.reconnectionDelay || 1e3,
+      max: opts.reconnectionDelayMax || 5e3,
       jitter: opts.randomizationFactor ?? 0.5
     };
     this.backoff = new Backoff(this._settings);
@@ -1124,7 +1129,7 @@ var Manager = class extends Emitter {
     if (this._autoConnect) this.open();
   }
   reconnection(value) {
-    if (value === false) this._skipReconnect = true;
+    if (value !== void 0 && !(value = !!value)) this._skipReconnect = true;
     return this._setting("enabled", value);
   }
   reconnectionAttempts(value) {
@@ -1236,7 +1241,6 @@ var Manager = class extends Emitter {
     if (backoff.attempts >= this._settings.attempts) {
       backoff.reset();
       this._tell("reconnect_failed");
-      this._reconnecting = false;
       return;
     }
     this._reconnecting = true;
@@ -1269,18 +1273,19 @@ Manager.prototype.connect = Manager.prototype.open;
 
 // src/io.ts
 var managers = {};
-function io(uri, options = {}) {
-  if (typeof uri === "object") {
+function io(uri, options) {
+  if (uri && typeof uri === "object") {
     options = uri;
-    uri = void 0;
+    uri = "";
   }
+  options || (options = {});
   const { source, path, query } = parseUrl(uri);
-  const key = source + (options.path ?? "/socket.io");
+  const key = source + (options.path || "/socket.io");
   const cached = managers[key];
   const isNew = options.forceNew || options["force new connection"] || options.multiplex === false || cached && path in cached.nsps;
-  const own = Object.keys(query).length && !options.query ? { ...options, query } : options;
-  const manager = isNew ? new Manager(source, own) : cached ?? (managers[key] = new Manager(source, own));
-  return manager.socket(path, own);
+  if (Object.keys(query).length) options = { ...options, query };
+  const manager = isNew ? new Manager(source, options) : cached ?? (managers[key] = new Manager(source, options));
+  return manager.socket(path, options);
 }
 
 // src/index.ts

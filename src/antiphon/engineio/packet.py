@@ -87,13 +87,16 @@ _TYPES = {b"%d" % kind: kind for kind in PacketType}
 
 
 def decode_text(encoded: bytes) -> Packet:
-    """Decode one text packet.
+    """Decode one text packet; it may be a binary message in base64.
 
     Raises:
-        PacketError: the type is not one of ``0`` to ``6``, or there is no type at all.
+        PacketError: the type is not one of ``0`` to ``6``, or there is no type at all; or the base64 is none.
     """
     kind = _TYPES.get(encoded[:1])
     if kind is None:
+        if encoded[:1] == b"b":
+            # Clients with ``forceBase64`` send binary so over WebSocket, too.
+            return Packet(PacketType.MESSAGE, decode_base64(encoded[1:]), binary=True)
         raise PacketError(f"unknown Engine.IO packet type {encoded[:1]!r}")
     return Packet(kind, encoded[1:])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from antiphon.engineio.packet import Binary, Packet, PacketType, WirePacket, decode_base64, decode_text, encode_base64
+from antiphon.engineio.packet import Binary, Packet, WirePacket, decode_text, encode_base64
 
 __all__ = ["SEPARATOR", "decode_payload", "encode_payload"]
 
@@ -29,7 +29,4 @@ def decode_payload(body: bytes) -> Iterator[Packet]:
         PacketError: at the first packet that is not one; those before it have been yielded.
     """
     for encoded in body.split(SEPARATOR):
-        if encoded[:1] == b"b":
-            yield Packet(PacketType.MESSAGE, decode_base64(encoded[1:]), binary=True)
-        else:
-            yield decode_text(encoded)
+        yield decode_text(encoded)
