@@ -263,4 +263,6 @@ def test_the_examples_of_the_browser_client_run(browser: Browser) -> None:
         assert visitor.page.evaluate("upload(new File(['a file'], 'name.txt'))") == "6 bytes"
         assert visitor.page.evaluate("upload(new Uint8Array(100001))") == "at most 100000 bytes"
         visitor.leave()
-    assert printed == ["connected by polling", "now by websocket"]
+    # The upgrade may be faster than the namespace.
+    assert sorted(printed)[1:] == ["now by websocket"]
+    assert sorted(printed)[0] in ("connected by polling", "connected by websocket")

@@ -156,10 +156,11 @@ def test_silence_on_the_way_is_noticed_by_both_sides(serve, node, transport):
 
 
 def test_heartbeats_keep_an_idle_connection_alive(serve, connect):
-    stage = serve(ping_interval=0.05, ping_timeout=0.1)
+    stage = serve(ping_interval=0.1, ping_timeout=0.6)
     stage.io.on("connection", stage.watch)
     client = connect(stage)
-    for _ in range(6):
+    # For longer than either side waits.
+    for _ in range(9):
         client.expect("ping")
     assert client.state()["connected"]
     assert stage.seen.count("disconnect") == 0
