@@ -7,7 +7,7 @@ export function isBinary(value: unknown): value is Binary {
 }
 
 export function isBlob(value: unknown): value is Blob {
-  return typeof Blob !== "undefined" && value instanceof Blob;
+  return value instanceof Blob;
 }
 
 /** Returns the bytes of a buffer or of a view. */

@@ -130,10 +130,9 @@ export class Socket<
 
   /** Disconnects; it does not connect again by itself. */
   disconnect(): this {
-    const { connected } = this;
-    if (connected) this._send({ type: PacketType.DISCONNECT });
+    if (this.connected) this._send({ type: PacketType.DISCONNECT });
     this._destroy();
-    if (connected) this._onClose("io client disconnect");
+    if (this.connected) this._onClose("io client disconnect");
     return this;
   }
 
@@ -392,8 +391,9 @@ export class Socket<
     this.recovered = !!pid && pid === this._pid;
     this._pid = pid;
     this.connected = true;
-    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-    for (const packet of this.sendBuffer.splice(0)) this._sendEvent(packet, false);
+    // A listener may disconnect: what is left then waits for the next connection.
+    for (let args; (args = this.receiveBuffer.shift()); ) this._deliver(args);
+    for (let packet; this.connected && (packet = this.sendBuffer.shift()); ) this._sendEvent(packet, false);
     this._drainQueue(true);
     this._tell("connect");
   }

@@ -86,3 +86,17 @@ def test_base64_is_asked_for_after_an_upgrade_too(shared: GuestServer, enter: En
     visit.until("socket.io.engine.transport.name === 'websocket'")
     (url,) = [url for url in visit.requests if "transport=websocket" in url]
     assert "b64=1" in url
+
+
+def test_what_waits_is_kept_when_a_listener_disconnects(shared: GuestServer, enter: Enter) -> None:
+    visit = enter(shared)
+    visit.run("""() => {
+        open({ autoConnect: false });
+        socket.onAnyOutgoing((event, value) => { if (value === 2) socket.disconnect(); });
+        for (const value of [1, 2, 3]) socket.emit("echo", value);
+        socket.connect();
+    }""")
+    visit.until("!socket.active && seen('disconnect').length === 1")
+    assert visit.run("socket.sendBuffer.map(({ data }) => data[1])") == [3]
+    visit.run("() => { socket.offAnyOutgoing(); log.length = 0; socket.connect(); }")
+    visit.until("seen('event').some(([event, value]) => event === 'echo' && value === 3)")

@@ -147,6 +147,12 @@ def shared_node() -> Iterator[Node]:
 
 
 @pytest.fixture
+def new_node() -> Callable[[], contextlib.AbstractContextManager[Node]]:
+    """Start another process with clients."""
+    return node_process
+
+
+@pytest.fixture
 def node(shared_node: Node) -> Iterator[Node]:
     """A Node.js process with the official clients."""
     yield shared_node

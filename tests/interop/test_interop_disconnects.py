@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from antiphon import Server
-from interop_driver import node_process, relay, until
+from interop_driver import relay, until
 from support import serving
 
 
@@ -98,9 +98,9 @@ def test_a_server_that_is_stopped_disconnects_its_clients(way, node):
     assert reasons == ["server shutting down" if way == "fast" else "transport close"]
 
 
-def test_the_client_process_dies(watched, transport):
+def test_the_client_process_dies(watched, new_node, transport):
     transports = {"polling": ["polling"], "websocket": ["websocket"]}.get(transport, ["polling", "websocket"])
-    with node_process() as node:
+    with new_node() as node:
         client = node.client(watched.url, transports=transports)
         client.expect_connect()
         if transport == "upgrade":
@@ -120,11 +120,11 @@ def test_the_connection_is_cut_by_the_client(watched, connect, transport):
     assert watched.seen.expect("disconnect")["reason"] == "transport close"
 
 
-def test_a_client_that_hangs_runs_into_the_ping_timeout(serve, transport):
-    stage = serve(ping_interval=0.15, ping_timeout=0.15)
+def test_a_client_that_hangs_runs_into_the_ping_timeout(serve, new_node, transport):
+    stage = serve(ping_interval=0.15, ping_timeout=0.6)
     stage.io.on("connection", stage.watch)
     transports = {"polling": ["polling"], "websocket": ["websocket"]}.get(transport, ["polling", "websocket"])
-    with node_process() as node:
+    with new_node() as node:
         client = node.client(stage.url, transports=transports)
         client.expect_connect()
         if transport == "upgrade":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
 
@@ -22,6 +24,11 @@ del test_a_message_that_is_too_large_is_refused  # type: ignore[name-defined] # 
 def shared_node() -> Iterator[Node]:
     with node_process(ours=True) as node:
         yield node
+
+
+@pytest.fixture
+def new_node() -> Callable[[], AbstractContextManager[Node]]:
+    return partial(node_process, ours=True)
 
 
 @pytest.fixture(params=["fast"])

@@ -115,7 +115,7 @@ function isBinary(value) {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || isBlob(value);
 }
 function isBlob(value) {
-  return typeof Blob !== "undefined" && value instanceof Blob;
+  return value instanceof Blob;
 }
 function bytesOf(data) {
   return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
@@ -843,10 +843,9 @@ var Socket = class extends Emitter {
   }
   /** Disconnects; it does not connect again by itself. */
   disconnect() {
-    const { connected } = this;
-    if (connected) this._send({ type: 1 /* DISCONNECT */ });
+    if (this.connected) this._send({ type: 1 /* DISCONNECT */ });
     this._destroy();
-    if (connected) this._onClose("io client disconnect");
+    if (this.connected) this._onClose("io client disconnect");
     return this;
   }
   /** Emits an event named "message". */
@@ -1068,8 +1067,8 @@ var Socket = class extends Emitter {
     this.recovered = !!pid && pid === this._pid;
     this._pid = pid;
     this.connected = true;
-    for (const args of this.receiveBuffer.splice(0)) this._deliver(args);
-    for (const packet of this.sendBuffer.splice(0)) this._sendEvent(packet, false);
+    for (let args; args = this.receiveBuffer.shift(); ) this._deliver(args);
+    for (let packet; this.connected && (packet = this.sendBuffer.shift()); ) this._sendEvent(packet, false);
     this._drainQueue(true);
     this._tell("connect");
   }
