@@ -73,7 +73,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
   private _stopPingTimer: Cleanup | undefined;
   private _pingDelay = 0;
   private _pingDeadline = Infinity;
-  private _maxPayload = 0;
+  private _maxPayload = Infinity;
   private _inFlight = 0;
 
   constructor(uri: string | undefined, options: EngineOptions) {
@@ -93,6 +93,8 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
     this._cleanups = [
       // Nobody is told: the page is going.
       listen(options.closeOnBeforeunload && globalThis, "beforeunload", () => this.transport!.off().close()),
+      // Its requests fail then, which is no news.
+      listen(globalThis, "pagehide", (event) => (event as PageTransitionEvent).persisted || this.transport!.off()),
       listen(!source.includes("//localhost") && globalThis, "offline", () =>
         this._onClose("transport close", { description: "network connection lost" }),
       ),
@@ -137,7 +139,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
   _checkSize(data: string | Binary): void {
     const maxPayload = this._maxPayload;
     // A character has three bytes at most.
-    if (!maxPayload || (typeof data === "string" && data.length * 3 < maxPayload)) return;
+    if (typeof data === "string" && data.length * 3 < maxPayload) return;
     const size = this._encodedSize(data);
     if (size > maxPayload) {
       const message = `payload of ${size} bytes: the server takes ${maxPayload}`;
@@ -175,7 +177,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
   private _onHandshake(data: Handshake): void {
     this.id = this.transport!.query.sid = data.sid;
     this._pingDelay = data.pingInterval + data.pingTimeout;
-    this._maxPayload = data.maxPayload ?? 0;
+    this._maxPayload = data.maxPayload || Infinity;
     this.readyState = "open";
     priorWebsocketSuccess = this.transport!.name === "websocket";
     this._tell("open");
@@ -244,7 +246,6 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
   }
 
   private _onPacket(packet: EnginePacket): void {
-    if (this.readyState === "closed") return;
     const { type, data } = packet;
     this._tell("packet", packet);
     if (type === "open") {
@@ -284,7 +285,7 @@ export class Engine extends Emitter<EngineEvents, EngineEvents, EngineEvents> {
     const { transport, writeBuffer } = this;
     if (!transport?.writable || this.upgrading || !writeBuffer.length) return;
     let end = -1;
-    if (this._maxPayload && transport.name === "polling") {
+    if (transport.name === "polling") {
       // A payload has a separator between two packets.
       let size = -1;
       end = writeBuffer.findIndex(({ data = "" }, index) => {

@@ -3,7 +3,7 @@
 export type Cleanup = () => void;
 
 /** Listens to an event of the page or the worker, until the function that is returned is called. */
-export function listen(target: unknown, event: string, listener: () => void): Cleanup {
+export function listen(target: unknown, event: string, listener: (event: Event) => void): Cleanup {
   // Node.js and React Native have no such events.
   const events = (target || undefined) as Partial<EventTarget> | undefined;
   events?.addEventListener?.(event, listener);

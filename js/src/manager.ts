@@ -84,7 +84,8 @@ export class Manager<
       options = uri;
       uri = undefined;
     }
-    const opts = (this.opts = { ...options, path: options?.path || "/socket.io" });
+    const opts = (this.opts = options ?? {});
+    opts.path ||= "/socket.io";
     this.uri = uri;
     this._settings = {
       enabled: opts.reconnection !== false,

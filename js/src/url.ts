@@ -17,7 +17,7 @@ export function parseUrl(uri?: string | null): ParsedUrl {
   const page = globalThis.location as Location | undefined;
   // What has no scheme begins with a host, unless it begins with a slash.
   const text = /^((http|ws)s?:)?\//.test(uri) ? uri : `${page?.protocol ?? "https:"}//${uri}`;
-  const { protocol, host, searchParams } = new URL(text, page?.href);
+  const { protocol, host, searchParams } = new URL(text.replace(/\+/g, "%2B"), page?.href);
   return {
     source: `${protocol}//${host}`,
     // As it is written: a URL would be encoded, and without its dots.

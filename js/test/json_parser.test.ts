@@ -80,7 +80,7 @@ for (const text of INVALID) {
 
 for (const num of ["2", "-1", '"0"', "0.5", "null"]) {
   test(`a placeholder with the number ${num} is refused`, () => {
-    assert.throws(() => decode(`51-["e",{"_placeholder":true,"num":${num}}]`, bytes(1)), /illegal attachments/);
+    assert.throws(() => decode(`51-["e",{"_placeholder":true,"num":${num}}]`, bytes(1)), /invalid attachments/);
   });
 }
 

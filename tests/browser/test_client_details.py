@@ -69,6 +69,14 @@ CASES = {
         "false",
     ),
     "the path in the options of the manager": (f"io({LAZILY}).io.opts.path ?? null", "/socket.io"),
+    "the options of the manager": (
+        "(() => { const options = { autoConnect: false }; return new io.Manager('', options).opts === options; })()",
+        True,
+    ),
+    "a plus in the query of the URL": (
+        "io(`${location.origin}?a=1+2%2B3`, { forceNew: true }).emitWithAck('query').then(({ a }) => a)",
+        "1+2+3",
+    ),
     "null for the URL": (f"io(null, {LAZILY}).nsp", "/"),
     "null for the options": ("io('/', null).nsp", "/"),
 }
@@ -100,3 +108,15 @@ def test_what_waits_is_kept_when_a_listener_disconnects(shared: GuestServer, ent
     assert visit.run("socket.sendBuffer.map(({ data }) => data[1])") == [3]
     visit.run("() => { socket.offAnyOutgoing(); log.length = 0; socket.connect(); }")
     visit.until("seen('event').some(([event, value]) => event === 'echo' && value === 3)")
+
+
+def test_a_page_that_is_left_hears_nothing(shared: GuestServer, enter: Enter) -> None:
+    visit = enter(shared)
+    visit.open(transports=["polling"])
+    visit.run("""() => {
+        sessionStorage.clear();
+        socket.on("disconnect", (reason) => sessionStorage.setItem("heard", reason));
+        addEventListener("pagehide", () => sessionStorage.setItem("left", "yes"));
+    }""")
+    visit.page.reload()
+    assert visit.run("[sessionStorage.getItem('left'), sessionStorage.getItem('heard')]") == ["yes", None]

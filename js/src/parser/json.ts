@@ -94,7 +94,7 @@ function fill(value: unknown, buffers: ArrayBuffer[]): unknown {
   if (!value || typeof value !== "object") return value;
   const { _placeholder, num } = value as Partial<Placeholder>;
   if (_placeholder === true) {
-    if (typeof num !== "number" || !buffers[num]) throw new Error("illegal attachments");
+    if (typeof num !== "number" || !buffers[num]) throw new Error("invalid attachments");
     return buffers[num];
   }
   const container = value as Record<string, unknown>;

@@ -115,7 +115,7 @@ class Writer {
     if (value instanceof Date) {
       const at = this._take(10);
       this._view.setUint16(at, 0xd700);
-      this._view.setBigInt64(at + 2, BigInt(+value));
+      this._view.setBigInt64(at + 2, BigInt(+value || 0));
     } else if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
       const bytes = bytesOf(value);
       this._head(bytes.length, 0, 0, 0xc4, true);

@@ -27,9 +27,7 @@ export class Polling extends Transport {
 
   protected _doClose(): void {
     // It goes out although the page may be about to go.
-    const close = (): void => void this._request("1", true).catch(() => {});
-    if (this.readyState === "open") close();
-    else this.once("open", close);
+    if (this.readyState === "open") this._request("1", true).catch(() => {});
   }
 
   protected _write(packets: EnginePacket[]): void {

@@ -246,10 +246,8 @@ var Polling = class extends Transport {
     this._poll();
   }
   _doClose() {
-    const close = () => void this._request("1", true).catch(() => {
+    if (this.readyState === "open") this._request("1", true).catch(() => {
     });
-    if (this.readyState === "open") close();
-    else this.once("open", close);
   }
   _write(packets) {
     this.writable = false;
@@ -450,7 +448,7 @@ function parseUrl(uri) {
   uri || (uri = "/");
   const page = globalThis.location;
   const text = /^((http|ws)s?:)?\//.test(uri) ? uri : `${page?.protocol ?? "https:"}//${uri}`;
-  const { protocol: protocol2, host, searchParams } = new URL(text, page?.href);
+  const { protocol: protocol2, host, searchParams } = new URL(text.replace(/\+/g, "%2B"), page?.href);
   return {
     source: `${protocol2}//${host}`,
     // As it is written: a URL would be encoded, and without its dots.
@@ -474,7 +472,7 @@ var Engine = class extends Emitter {
     this.upgrading = false;
     this._pingDelay = 0;
     this._pingDeadline = Infinity;
-    this._maxPayload = 0;
+    this._maxPayload = Infinity;
     this._inFlight = 0;
     const { source, query } = parseUrl(uri);
     const path = (options.path || "/socket.io").replace(/\/$/, "") + (options.addTrailingSlash === false ? "" : "/");
@@ -489,6 +487,8 @@ var Engine = class extends Emitter {
     this._cleanups = [
       // Nobody is told: the page is going.
       listen(options.closeOnBeforeunload && globalThis, "beforeunload", () => this.transport.off().close()),
+      // Its requests fail then, which is no news.
+      listen(globalThis, "pagehide", (event) => event.persisted || this.transport.off()),
       listen(
         !source.includes("//localhost") && globalThis,
         "offline",
@@ -527,7 +527,7 @@ var Engine = class extends Emitter {
   /** Throws if the server would not take a message. */
   _checkSize(data) {
     const maxPayload = this._maxPayload;
-    if (!maxPayload || typeof data === "string" && data.length * 3 < maxPayload) return;
+    if (typeof data === "string" && data.length * 3 < maxPayload) return;
     const size = this._encodedSize(data);
     if (size > maxPayload) {
       const message = `payload of ${size} bytes: the server takes ${maxPayload}`;
@@ -557,7 +557,7 @@ var Engine = class extends Emitter {
   _onHandshake(data) {
     this.id = this.transport.query.sid = data.sid;
     this._pingDelay = data.pingInterval + data.pingTimeout;
-    this._maxPayload = data.maxPayload ?? 0;
+    this._maxPayload = data.maxPayload || Infinity;
     this.readyState = "open";
     priorWebsocketSuccess = this.transport.name === "websocket";
     this._tell("open");
@@ -619,7 +619,6 @@ var Engine = class extends Emitter {
     else open();
   }
   _onPacket(packet) {
-    if (this.readyState === "closed") return;
     const { type, data } = packet;
     this._tell("packet", packet);
     if (type === "open") {
@@ -656,7 +655,7 @@ var Engine = class extends Emitter {
     const { transport, writeBuffer } = this;
     if (!transport?.writable || this.upgrading || !writeBuffer.length) return;
     let end = -1;
-    if (this._maxPayload && transport.name === "polling") {
+    if (transport.name === "polling") {
       let size = -1;
       end = writeBuffer.findIndex(({ data = "" }, index) => {
         size += 1 + this._encodedSize(data);
@@ -785,7 +784,7 @@ function fill(value, buffers) {
   if (!value || typeof value !== "object") return value;
   const { _placeholder, num } = value;
   if (_placeholder === true) {
-    if (typeof num !== "number" || !buffers[num]) throw new Error("illegal attachments");
+    if (typeof num !== "number" || !buffers[num]) throw new Error("invalid attachments");
     return buffers[num];
   }
   const container = value;
@@ -1109,7 +1108,8 @@ var Manager = class extends Emitter {
       options = uri;
       uri = void 0;
     }
-    const opts = this.opts = { ...options, path: options?.path || "/socket.io" };
+    const opts = this.opts = options ?? {};
+    opts.path || (opts.path = "/socket.io");
     this.uri = uri;
     this._settings = {
       enabled: opts.reconnection !== false,
