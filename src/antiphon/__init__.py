@@ -16,6 +16,8 @@
 from antiphon.application import Server
 from antiphon.cluster.recovery import RestoredSession, Session
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
+from antiphon.common.deflate import PerMessageDeflate
+from antiphon.common.handlers import Ack
 from antiphon.errors import (
     AckTimeout,
     AntiphonError,
@@ -34,10 +36,9 @@ from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.cookie import Cookie
 from antiphon.server.cors import Cors
 from antiphon.server.engine import ConnectionErrorEvent
-from antiphon.server.handlers import Ack
 from antiphon.server.handshake import Handshake
 from antiphon.server.namespace import Namespace
-from antiphon.server.options import ConnectionStateRecovery, HTTPCompression, PerMessageDeflate
+from antiphon.server.options import ConnectionStateRecovery, HTTPCompression
 from antiphon.server.registry import on
 from antiphon.server.remote_socket import RemoteSocket
 from antiphon.server.request import Request

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession
+from antiphon.common.tasks import is_cancelled_itself
 from antiphon.errors import ConnectionRefused
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
 from antiphon.server.registry import Middleware
 from antiphon.server.socket import Socket
-from antiphon.server.tasks import is_cancelled_itself
 from antiphon.socketio.packet import Packet, PacketType
 
 if TYPE_CHECKING:

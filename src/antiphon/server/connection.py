@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from antiphon.common.tasks import is_cancelled_itself
 from antiphon.engineio.session import CloseReason
 from antiphon.errors import PacketError
 from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.fanout import Message
 from antiphon.server.heartbeat import Timer
 from antiphon.server.request import Request
-from antiphon.server.tasks import is_cancelled_itself
 from antiphon.socketio.json_parser import JSONDecoder, decode_event
 from antiphon.socketio.packet import Packet, PacketType
 from antiphon.types import DisconnectReason

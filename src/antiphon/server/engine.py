@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
+from antiphon.common.signatures import check_function
 from antiphon.engineio.handshake import (
     ErrorCode,
     HandshakeRequest,
@@ -31,7 +32,6 @@ from antiphon.server.heartbeat import Deadlines
 from antiphon.server.options import GenerateId, Options
 from antiphon.server.polling import Body, Polling, Respond
 from antiphon.server.request import Headers, Request, Response, is_header
-from antiphon.server.signatures import check_function
 from antiphon.server.transport import Transport
 from antiphon.types import TransportName
 

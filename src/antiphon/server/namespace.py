@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.rooms import Rooms
 from antiphon.cluster.selection import BroadcastOptions
+from antiphon.common.handlers import Ack, Handler
 from antiphon.errors import ReservedEventError
 from antiphon.server.adapter import Adapter
 from antiphon.server.admission import Admission
 from antiphon.server.broadcast import Broadcasting, collect_acks, wait_for_acks
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
-from antiphon.server.handlers import Ack, Handler
 from antiphon.server.registry import CONNECTION_EVENTS, Registering, Registry
 from antiphon.server.snapshot import snapshot
 from antiphon.server.socket import Socket

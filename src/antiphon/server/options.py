@@ -5,16 +5,17 @@ Source: JavaScript, ``server-options.md``. Names in snake_case, durations in sec
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
+from antiphon.common.checks import check_known, check_number, check_seconds, enabled
+from antiphon.common.deflate import PerMessageDeflate
+from antiphon.common.signatures import check_function
 from antiphon.errors import ConfigurationError
 from antiphon.server.cookie import Cookie, CookieOption, build_cookie
 from antiphon.server.cors import CorsOption, CorsPolicy
 from antiphon.server.request import Request
-from antiphon.server.signatures import check_function
 from antiphon.socketio.json_parser import DEFAULT_MAX_ATTACHMENTS, JSONParser
 from antiphon.socketio.parser import Parser
 from antiphon.types import TransportName
@@ -29,7 +30,6 @@ __all__ = [
     "HTTPCompression",
     "Options",
     "OptionsDict",
-    "PerMessageDeflate",
 ]
 
 AllowRequest: TypeAlias = Callable[[Request], "bool | Awaitable[bool]"]
@@ -39,29 +39,6 @@ GenerateId: TypeAlias = Callable[[Request], "str | Awaitable[str]"]
 """Makes the identifier of a session. It must be unpredictable: who knows it can take the session over."""
 
 _SWITCHES = ("add_trailing_slash", "serve_client", "allow_upgrades", "allow_eio3", "cleanup_empty_child_namespaces")
-
-
-def check_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
-    """Check that an option is a whole number within its limits.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest or (highest and value > highest):
-        limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-        raise ConfigurationError(f"{name} must be a whole number {limits}, not {value!r}")
-
-
-def check_seconds(name: str, value: object, highest: float) -> None:
-    """Check that an option is a number of seconds that makes sense.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}")
-    if value > highest:
-        raise ConfigurationError(f"{name} is in seconds: {value!r} would be {value / 3600:.0f} hours")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,41 +56,6 @@ class HTTPCompression:
     def __post_init__(self) -> None:
         check_number("threshold", self.threshold, 0)
         check_number("level", self.level, 1, 9)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerMessageDeflate:
-    """How WebSocket messages are compressed. Source: RFC 7692.
-
-    It works where Antiphon itself speaks WebSocket: ``io.run()``, ``io.serve()`` and uvicorn with our protocol class.
-    Other ASGI servers have an option of their own.
-
-    Args:
-        threshold: smaller messages (in bytes) are sent as they are.
-        level: 1 (fast) to 9 (small).
-        mem_level: 1 (least memory) to 9.
-        server_no_context_takeover: forget what was sent after each message; saves memory, costs compression.
-        client_no_context_takeover: make the client do the same.
-        server_max_window_bits: 9 to 15, the window of what is sent.
-        client_max_window_bits: 8 to 15, the window of what is received; None leaves it to the client.
-    """
-
-    threshold: int = 1024
-    level: int = 6
-    mem_level: int = 8
-    server_no_context_takeover: bool = False
-    client_no_context_takeover: bool = False
-    server_max_window_bits: int | None = None
-    client_max_window_bits: int | None = None
-
-    def __post_init__(self) -> None:
-        check_number("threshold", self.threshold, 0)
-        check_number("level", self.level, 1, 9)
-        check_number("mem_level", self.mem_level, 1, 9)
-        if self.server_max_window_bits is not None:
-            check_number("server_max_window_bits", self.server_max_window_bits, 9, 15)
-        if self.client_max_window_bits is not None:
-            check_number("client_max_window_bits", self.client_max_window_bits, 8, 15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,10 +195,10 @@ class Options:
         self._set("transports", tuple(self.transports))
         self._set("cors_policy", CorsPolicy.build(self.cors))
         self._set("session_cookie", build_cookie(self.cookie))
-        self._set("compression", _enabled("http_compression", self.http_compression, HTTPCompression))
-        self._set("deflate", _enabled("per_message_deflate", self.per_message_deflate, PerMessageDeflate))
+        self._set("compression", enabled("http_compression", self.http_compression, HTTPCompression))
+        self._set("deflate", enabled("per_message_deflate", self.per_message_deflate, PerMessageDeflate))
         self._set(
-            "recovery", _enabled("connection_state_recovery", self.connection_state_recovery, ConnectionStateRecovery)
+            "recovery", enabled("connection_state_recovery", self.connection_state_recovery, ConnectionStateRecovery)
         )
         self._set("wire_parser", self.parser or JSONParser(max_attachments=self.max_attachments))
 
@@ -298,27 +240,5 @@ class Options:
         Raises:
             ConfigurationError: one is unknown (the message suggests what was meant), or its value makes no sense.
         """
-        known = [f.name for f in fields(cls) if f.init]
-        for name in options:
-            if name not in known:
-                close = difflib.get_close_matches(_snake(name), known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-                raise ConfigurationError(f"unknown option {name}: {hint}")
+        check_known(options, [f.name for f in fields(cls) if f.init])
         return cls(**options)
-
-
-def _snake(name: str) -> str:
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
-
-
-T = TypeVar("T")
-
-
-def _enabled(name: str, value: bool | T, default: type[T]) -> T | None:
-    if value is True:
-        return default()
-    if value is False or value is None:
-        return None
-    if not isinstance(value, default):
-        raise ConfigurationError(f"{name} expects True, False or {default.__name__}(...), not {value!r}")
-    return value

@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, TypeVarTuple, Unpack, overload
 
+from antiphon.common.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers, check_listened_name
+from antiphon.common.signatures import check_function
 from antiphon.errors import ConfigurationError
 from antiphon.event import AnyEvent, Event
-from antiphon.server.handlers import Handler, HandlerFunction, HandlerFunctionT, Handlers, check_listened_name
-from antiphon.server.signatures import check_function
 from antiphon.socketio.packet import RESERVED_EVENTS
 
 if TYPE_CHECKING:

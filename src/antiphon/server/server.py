@@ -16,6 +16,7 @@ from threading import get_ident
 from typing import Any, TypeAlias, TypeVar, Unpack, cast, overload
 
 from antiphon.cluster.selection import BroadcastOptions
+from antiphon.common.signatures import check_function
 from antiphon.errors import ConfigurationError, SocketDisconnected
 from antiphon.server.adapter import Adapter, AdapterFactory
 from antiphon.server.broadcast import Broadcasting
@@ -27,7 +28,6 @@ from antiphon.server.options import Options, OptionsDict
 from antiphon.server.parent_namespace import NamespaceFunction, NamespaceMatch, ParentNamespace
 from antiphon.server.registry import Registering, Registry
 from antiphon.server.session_aware_adapter import SessionAwareAdapter
-from antiphon.server.signatures import check_function
 from antiphon.server.socket import Socket
 from antiphon.socketio.broadcast_acks import Responses
 from antiphon.socketio.parser import Parser

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from antiphon.server.handlers import CATCH_ALL, EAGER, Ack, Handler
-from antiphon.server.socket_listeners import EventMiddleware, Extras, SocketListeners
-from antiphon.server.tasks import is_cancelled_itself
+from antiphon.common.handlers import CATCH_ALL, EAGER, Ack, Handler
+from antiphon.common.tasks import is_cancelled_itself
+from antiphon.server.socket_listeners import EventMiddleware, SocketExtras, SocketListeners
 from antiphon.socketio.packet import event_name
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class SocketEvents(SocketListeners):
     def _ack(self, ack_id: int | None) -> Ack | None:
         return None if ack_id is None else Ack(self, ack_id)
 
-    def _filter(self, extras: Extras, data: list[Any], ack_id: int | None) -> None:
+    def _filter(self, extras: SocketExtras, data: list[Any], ack_id: int | None) -> None:
         """Let the catch-all listeners and the middlewares see an event."""
         name = event_name(data[0])
         ack = self._ack(ack_id)

@@ -16,9 +16,9 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.frames import Frame, Opcode
 from websockets.headers import build_extension, parse_extension
 
+from antiphon.common.deflate import PerMessageDeflate
 from antiphon.engineio.v3 import BINARY_MESSAGE
 from antiphon.server.fanout import Message, binary_frame, text_frame
-from antiphon.server.options import PerMessageDeflate
 from antiphon.uvicorn._picows_connection import PicowsConnection
 
 __all__ = ["Accepted", "DeflatedConnection", "negotiate"]

@@ -1,0 +1,1 @@
+"""What the server and the client share: handlers, listeners, and the checks of what the user gives."""
