@@ -5,13 +5,18 @@
     AntiphonError
     ├── ConfigurationError          an option or argument is wrong (you did)
     │   └── ReservedEventError      an event name that the protocol keeps for itself
-    ├── EncodeError                 data that the parser cannot put on the wire (you did)
+    ├── EncodeError                 data that cannot be put on the wire (you did)
+    │   └── PayloadTooLarge         more than the server takes in one message
     ├── RemoteProtocolError         the peer broke the protocol (it did)
     │   ├── PacketError             a packet that cannot be decoded
     │   └── HandshakeError          a request that may not open or continue a session
-    ├── ConnectionRefused           raise it to refuse a client, with a message for it
+    ├── TransportError              a connection broke
+    │   └── ConnectError            a connection could not be made
+    ├── ConnectionRefused           a server raises it to refuse a client; a client is told so
     ├── AckTimeout                  no acknowledgement in time
-    └── SocketDisconnected          the peer left before it acknowledged
+    ├── BufferFull                  too many events wait for the connection
+    └── Disconnected                there is no connection, and so no answer
+        └── SocketDisconnected      the peer left before it acknowledged
 """
 
 from __future__ import annotations
@@ -21,14 +26,19 @@ from collections.abc import Collection, Mapping, Sequence
 __all__ = [
     "AckTimeout",
     "AntiphonError",
+    "BufferFull",
     "ConfigurationError",
+    "ConnectError",
     "ConnectionRefused",
+    "Disconnected",
     "EncodeError",
     "HandshakeError",
     "PacketError",
+    "PayloadTooLarge",
     "RemoteProtocolError",
     "ReservedEventError",
     "SocketDisconnected",
+    "TransportError",
 ]
 
 
@@ -56,6 +66,25 @@ class EncodeError(AntiphonError):
     """The data cannot be put on the wire; the message names the type and what to send instead."""
 
 
+class PayloadTooLarge(EncodeError):
+    """A message has more bytes than the server takes; it would close the connection.
+
+    JavaScript: the server option ``maxHttpBufferSize``, which the handshake tells of as ``maxPayload``.
+
+    Attributes:
+        size: bytes of the message.
+        max_payload: bytes that the server takes.
+    """
+
+    def __init__(self, size: int, max_payload: int) -> None:
+        super().__init__(
+            f"the message has {size} bytes, the server takes {max_payload}; send less at once, or raise "
+            "max_http_buffer_size of the server"
+        )
+        self.size = size
+        self.max_payload = max_payload
+
+
 class RemoteProtocolError(AntiphonError):
     """The peer broke the protocol."""
 
@@ -80,8 +109,36 @@ class HandshakeError(RemoteProtocolError):
         self.context: Mapping[str, object] = context or {}
 
 
+class TransportError(AntiphonError):
+    """A connection broke; the message says how.
+
+    JavaScript: ``TransportError``, and the details of ``disconnect``.
+
+    Attributes:
+        transport: ``polling`` or ``websocket``.
+        url: scheme, host and port of the server.
+        status: of the HTTP response, if there was one; or of the close frame of a WebSocket.
+        body: of the HTTP response, its beginning.
+    """
+
+    def __init__(
+        self, message: str, *, transport: str = "", url: str = "", status: int | None = None, body: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.transport = transport
+        self.url = url
+        self.status = status
+        self.body = body
+
+
+class ConnectError(TransportError):
+    """A connection could not be made; the message says where, by which transport, and why."""
+
+
 class ConnectionRefused(AntiphonError):
-    """Raise it in a middleware, or in ``allow_request``, to refuse a client.
+    """Raise it in a middleware, or in ``allow_request``, to refuse a client. A client that is refused gets it as well.
+
+    JavaScript: the error of ``connect_error`` that has ``data``.
 
     Attributes:
         message: what the client is told.
@@ -114,8 +171,21 @@ class AckTimeout(AntiphonError):
         self.missing = missing
 
 
-class SocketDisconnected(AntiphonError):
-    """The peer left before it acknowledged."""
+class BufferFull(AntiphonError):
+    """An event was not taken, for as many as there may be (``send_buffer_size``) wait for the connection already."""
 
-    def __init__(self, message: str = "socket has been disconnected") -> None:
+
+class Disconnected(AntiphonError):
+    """There is no connection, or there was one and it has ended.
+
+    Attributes:
+        reason: as the handlers of ``disconnect`` get it; None if there was no connection.
+    """
+
+    def __init__(self, message: str = "socket has been disconnected", reason: str | None = None) -> None:
         super().__init__(message)
+        self.reason = reason
+
+
+class SocketDisconnected(Disconnected):
+    """The peer left before it acknowledged."""

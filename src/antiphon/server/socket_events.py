@@ -8,18 +8,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from antiphon.common.handlers import CATCH_ALL, EAGER, Ack, Handler
 from antiphon.common.tasks import is_cancelled_itself
 from antiphon.server.socket_listeners import EventMiddleware, SocketExtras, SocketListeners
 from antiphon.socketio.packet import event_name
-
-if TYPE_CHECKING:
-    from antiphon.server.namespace import Namespace
 
 __all__ = ["SocketEvents"]
 
@@ -29,12 +25,7 @@ R = TypeVar("R")
 class SocketEvents(SocketListeners):
     """Calls the middlewares, listeners and handlers of a socket."""
 
-    __slots__ = ("_deferred", "_holds")
-
-    def __init__(self, nsp: Namespace) -> None:
-        super().__init__(nsp)
-        self._holds = 0
-        self._deferred: deque[tuple[list[Any], int | None]] | None = None
+    __slots__ = ()
 
     # What arrives
 
@@ -89,9 +80,6 @@ class SocketEvents(SocketListeners):
                 self.send_ack(ack_id, result if type(result) is tuple else () if result is None else (result,))
         except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
             self.report(error, name)
-
-    def _ack(self, ack_id: int | None) -> Ack | None:
-        return None if ack_id is None else Ack(self, ack_id)
 
     def _filter(self, extras: SocketExtras, data: list[Any], ack_id: int | None) -> None:
         """Let the catch-all listeners and the middlewares see an event."""
@@ -172,30 +160,12 @@ class SocketEvents(SocketListeners):
                 continue
             late = self._invoke(handler, name, data[1:], ack, late)
 
-    def _invoke(self, handler: Handler, name: str, arguments: list[Any], ack: Ack | None, late: bool) -> bool:
-        """Invoke a handler, after those before it have begun; return whether those after it have to wait."""
-        if EAGER or not (late or handler.is_async):
-            handler.invoke(self, name, arguments, ack)
-            return False
-        if handler.is_async:
-            handler.invoke(self, name, arguments, ack)
-        else:
-            # The tasks of the handlers before it begin in the next turn of the loop.
-            asyncio.get_running_loop().call_soon(handler.invoke, self, name, arguments, ack)
-        return True
-
     def _has_started_late(self, event: str) -> bool:
         """Whether an event has async handlers, which are begun but have not got to run yet."""
         if EAGER:
             return False
         own = None if self._handlers is None else self._handlers.get(event)
         return any(handler.is_async for handler in [*(self.nsp.find_handlers(event) or ()), *(own or ())])
-
-    def notify_outgoing(self, event: Sequence[object]) -> None:
-        """Tell the listeners of what is sent."""
-        if self._extras is not None:
-            for handler in list(self._extras.any_outgoing):
-                handler.invoke(self, str(event[0]), list(event), None)
 
     def fire(self, event: str, *args: object) -> None:
         """Call the handlers of an event that the server itself emits."""
@@ -222,10 +192,6 @@ class SocketEvents(SocketListeners):
     def _itself(self) -> Any:
         """Return the socket, as what it is."""
 
-    @abstractmethod
-    def send_ack(self, ack_id: int, args: Sequence[object]) -> None:
-        """Answer an event."""
-
     # Order. Before Python 3.12 a task starts in the next turn of the loop: events that come in between have to wait, or
     # their handlers would start before those of earlier events. They wait for async middlewares too.
 
@@ -234,26 +200,6 @@ class SocketEvents(SocketListeners):
         if not EAGER:
             self._holds += 1
         self.nsp.server.start(coroutine)
-
-    def started(self) -> None:
-        """Be told that an async handler is about to start."""
-        self._holds -= 1
-        if self._deferred:
-            asyncio.get_running_loop().call_soon(self._resume)
-
-    def _defer(self, data: list[Any], ack_id: int | None) -> None:
-        if self._deferred is None:
-            self._deferred = deque()
-        self._deferred.append((data, ack_id))
-
-    def _resume(self) -> None:
-        waiting = self._deferred
-        while waiting and not self._holds and self.connected:
-            self._deferred = None
-            self.on_event(*waiting.popleft())
-            self._deferred = waiting
-        if waiting and not self.connected:
-            waiting.clear()
 
     def _start_deferred(self) -> None:
         """Start the handlers of what the client sent before it left."""

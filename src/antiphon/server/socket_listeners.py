@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, TypeVarTuple
 
-from antiphon.common.listeners import AnyListeners, Extras
+from antiphon.common.listeners import Extras
+from antiphon.common.ordering import OrderedListeners
 from antiphon.server.registry import check_middleware
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class SocketExtras(Extras):
         self.last_rooms: frozenset[str] | None = None
 
 
-class SocketListeners(AnyListeners):
+class SocketListeners(OrderedListeners):
     """The registering half of a socket.
 
     Besides what the client emits there are the events ``disconnecting(reason, description)``, while the rooms are still
@@ -48,14 +49,13 @@ class SocketListeners(AnyListeners):
         connected: False before the client was told, and after the end.
     """
 
-    __slots__ = ("_ended", "connected", "nsp")
+    __slots__ = ("_ended", "nsp")
 
     _extras: SocketExtras | None
 
     def __init__(self, nsp: Namespace) -> None:
         super().__init__()
         self.nsp: Namespace = nsp
-        self.connected: bool = False
         self._ended = False
 
     @property

@@ -1,6 +1,6 @@
 """A WebSocket connection on picows.
 
-The constructor of picows' ``WSProtocol`` is not documented API. This is the only file that touches it.
+Its listener is made here; the constructor of the protocol around it is in ``common/picows_protocol.py``.
 
 Source: RFC 6455; JavaScript: ``WebSocket`` of ``engine.io``.
 """
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse
 from picows.common import WSUpgradeResponseWithListener
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from antiphon.common.picows_protocol import make_protocol
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.server.engine_socket import CLOSED
 from antiphon.server.fanout import TEXT_HEADERS, Flusher, Message, text_frame
@@ -369,7 +369,7 @@ class _Log:
 
 def upgrade(
     transport: asyncio.Transport, connection: PicowsConnection, key: str, headers: dict[str, str], max_frame_size: int
-) -> WSProtocol:
+) -> Any:
     """Finish a WebSocket handshake and let picows speak on the transport.
 
     Args:
@@ -387,23 +387,7 @@ def upgrade(
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), connection)
 
     log: Any = _Log(connection)
-    protocol = WSProtocol(
-        None,  # host_port, of clients
-        None,  # ws_path, of clients
-        False,  # is_client_side
-        accept,
-        log,
-        False,  # disconnect_on_exception
-        None,  # websocket_handshake_timeout
-        False,  # enable_auto_ping
-        0,  # auto_ping_idle_timeout
-        0,  # auto_ping_reply_timeout
-        1,  # auto_ping_strategy
-        False,  # enable_auto_pong: see _on_ping
-        max_frame_size,
-        None,  # extra_headers, of clients
-        _READ_BUFFER_SIZE,
-    )
+    protocol = make_protocol(accept, log, max_frame_size=max_frame_size, read_buffer_size=_READ_BUFFER_SIZE)
     protocol.connection_made(transport)
     # The real request was checked by us. This one says the same in the only form that picows accepts.
     feed(

@@ -1,0 +1,74 @@
+"""What went wrong with a connection, in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+import ssl as tls
+from typing import Final
+
+__all__ = ["explain", "explain_answer"]
+
+_WORDS: Final = {
+    errno.ECONNREFUSED: "the connection was refused: nothing listens there",
+    errno.ECONNRESET: "the connection was reset",
+    errno.EPIPE: "the connection was reset",
+    errno.EHOSTUNREACH: "the host cannot be reached",
+    errno.ENETUNREACH: "the network cannot be reached",
+    errno.ETIMEDOUT: "the host does not answer",
+}
+_EIO3_PAYLOAD: Final = re.compile(r"^\d+:0\{|^0\{.*\}$")
+_BODY_SHOWN: Final = 200
+
+
+def explain(error: BaseException) -> str:
+    """Say what an exception of the network means."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return f"the name of the host cannot be resolved ({cause.strerror or cause})"
+        if isinstance(cause, tls.SSLCertVerificationError):
+            return f"the certificate of the server is not trusted: {cause.verify_message}"
+        if isinstance(cause, tls.SSLError):
+            return f"TLS failed: {cause.reason or cause}"
+        if isinstance(cause, asyncio.TimeoutError | TimeoutError) and not getattr(cause, "errno", None):
+            return "it took too long"
+        if isinstance(cause, OSError) and cause.errno in _WORDS:
+            return _WORDS[cause.errno]
+    text = str(error) or type(error).__name__
+    return text[0].lower() + text[1:]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an exception and what it stands for: aiohttp wraps those of the operating system."""
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if cause is None or cause in found:
+            continue
+        found.append(cause)
+        if isinstance(cause, BaseExceptionGroup):
+            waiting.extend(cause.exceptions)
+        inner = getattr(cause, "os_error", None) or getattr(cause, "_os_error", None)
+        waiting.append(inner if isinstance(inner, BaseException) else None)
+        waiting.extend((cause.__cause__, cause.__context__))
+    return found
+
+
+def explain_answer(status: int, body: str) -> str:
+    """Say what an HTTP response means that is not the one of a Socket.IO server."""
+    shown = " ".join(body.split())
+    if len(shown) > _BODY_SHOWN:
+        shown = shown[:_BODY_SHOWN] + "..."
+    text = f"the server answered {status}" + (f": {shown}" if shown else "")
+    if "Unsupported protocol version" in body:
+        text += " (it speaks Socket.IO 2; take a newer server)"
+    elif "Session ID unknown" in body:
+        text += " (another process got the request: several processes need sticky sessions, or WebSocket only)"
+    elif status == 200 and _EIO3_PAYLOAD.match(body):
+        text += " (it speaks Socket.IO 2; take a newer server)"
+    elif status in {404, 200}:
+        text += " (is there a Socket.IO server at this path? path= says where it is)"
+    return text

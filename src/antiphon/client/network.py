@@ -1,0 +1,212 @@
+"""How the requests of a client are made: TLS, proxy, cookies, headers. One for each manager."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as tls
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from antiphon.client.address import Address
+from antiphon.client.options import ClientOptions
+from antiphon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["Network"]
+
+_PROXIES: Final = ("http", "socks4", "socks5", "socks5h")
+_RESERVED: Final = frozenset({"EIO", "transport", "sid", "j", "b64"})
+
+
+class Network:
+    """Makes requests to one server.
+
+    Args:
+        address: where the server is.
+        options: of the client.
+
+    Attributes:
+        query: the parameters of every request; may be changed between connections.
+        headers: the headers of every request; may be changed between connections.
+        websocket_worked: whether the last connection was one of WebSocket, for ``remember_upgrade``.
+
+    Raises:
+        ConfigurationError: the proxy cannot be used.
+    """
+
+    def __init__(self, address: Address, options: ClientOptions) -> None:
+        self.address: Address = address
+        self.options: ClientOptions = options
+        self.query: dict[str, str] = {**address.query, **(options.query or {})}
+        for name in _RESERVED & self.query.keys():
+            raise ConfigurationError(f"the query parameter {name} belongs to the protocol; take another name")
+        self.headers: dict[str, str] = dict(options.extra_headers or {})
+        self.websocket_worked: bool = False
+        self._session: aiohttp.ClientSession | None = None
+        self._jar: aiohttp.CookieJar | None = None
+        self._check_proxy(self.proxy)
+
+    # TLS
+
+    @property
+    def ssl(self) -> tls.SSLContext | None:
+        """The TLS context; None without TLS."""
+        if not self.address.secure:
+            return None
+        given = self.options.ssl
+        if isinstance(given, tls.SSLContext):
+            return given
+        context = tls.create_default_context()
+        if not given:
+            context.check_hostname = False
+            context.verify_mode = tls.CERT_NONE
+        return context
+
+    # The proxy
+
+    @property
+    def proxy(self) -> str | None:
+        """The URL of the proxy; None if there is none."""
+        given = self.options.proxy
+        if isinstance(given, str):
+            return given
+        if not given or proxy_bypass(self.address.host):
+            return None
+        proxies = getproxies()
+        found = proxies.get("https" if self.address.secure else "http") or proxies.get("all")
+        if found and "://" not in found:
+            found = f"http://{found}"
+        return found
+
+    @staticmethod
+    def _check_proxy(proxy: str | None) -> None:
+        if proxy is not None and urlsplit(proxy).scheme not in _PROXIES:
+            raise ConfigurationError(f"the proxy {proxy!r} is none of {', '.join(_PROXIES)}")
+
+    # HTTP
+
+    def url(self, scheme: str, query: dict[str, str]) -> str:
+        """Return the URL of a request."""
+        return self.address.url(scheme, self.options.request_path, query)
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return what makes the requests of polling."""
+        if self._session is None or self._session.closed:
+            # It takes half a second to import, and servers do without it.
+            import aiohttp  # noqa: PLC0415
+
+            proxy = self.proxy
+            connector: aiohttp.BaseConnector
+            if proxy is not None and not proxy.startswith("http://"):
+                from aiohttp_socks import ProxyConnector  # noqa: PLC0415
+
+                connector = ProxyConnector.from_url(proxy.replace("socks5h", "socks5"), rdns=True, ssl=self.ssl)
+            else:
+                connector = aiohttp.TCPConnector(ssl=self.ssl or True, limit=0)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=self._cookie_jar(),
+                timeout=aiohttp.ClientTimeout(total=self.options.request_timeout, sock_connect=None),
+                proxy=proxy if proxy is not None and proxy.startswith("http://") else None,
+                # The whole answer is needed before any of it can be used, and it may be large.
+                read_bufsize=2**18,
+            )
+        return self._session
+
+    def _cookie_jar(self) -> aiohttp.CookieJar | None:
+        if self._jar is None:
+            import aiohttp  # noqa: PLC0415
+            from yarl import URL  # noqa: PLC0415
+
+            # unsafe: cookies of IP addresses too.
+            self._jar = aiohttp.CookieJar(unsafe=True)
+            if self.options.cookies:
+                self._jar.update_cookies(self.options.cookies, URL(self.address.origin))
+        return self._jar
+
+    def forget_cookies(self) -> None:
+        """Drop what the server has set, unless it is to be kept."""
+        if not self.options.with_credentials:
+            self._jar = None
+            if self._session is not None:
+                self._session.cookie_jar.clear()
+                if self.options.cookies:
+                    from yarl import URL  # noqa: PLC0415
+
+                    self._session.cookie_jar.update_cookies(self.options.cookies, URL(self.address.origin))
+
+    # WebSocket
+
+    def websocket_headers(self) -> dict[str, str]:
+        """Return the headers of a WebSocket handshake, cookies included."""
+        headers = dict(self.headers)
+        cookie = self._cookie_header()
+        if cookie and not any(name.lower() == "cookie" for name in headers):
+            headers["Cookie"] = cookie
+        if self.options.protocols:
+            headers["Sec-WebSocket-Protocol"] = ", ".join(self.options.protocols)
+        return headers
+
+    def _cookie_header(self) -> str:
+        if self._jar is None:
+            if not self.options.cookies:
+                return ""
+            return "; ".join(f"{name}={value}" for name, value in self.options.cookies.items())
+        from yarl import URL  # noqa: PLC0415
+
+        cookies = self._jar.filter_cookies(URL(self.url("http", {})))
+        return "; ".join(f"{name}={morsel.coded_value}" for name, morsel in cookies.items())
+
+    def keep_cookies(self, headers: list[str]) -> None:
+        """Keep what a WebSocket handshake has set.
+
+        Args:
+            headers: the values of ``Set-Cookie``.
+        """
+        if not headers or not self.options.with_credentials:
+            return
+        from yarl import URL  # noqa: PLC0415
+
+        jar = self._cookie_jar()
+        if jar is None:
+            return
+        for header in headers:
+            jar.update_cookies(SimpleCookie(header), URL(self.url("http", {})))
+
+    async def connect_through_proxy(self, proxy: str) -> object:
+        """Return a socket that is connected to the server through a proxy.
+
+        Raises:
+            OSError: the proxy cannot be reached.
+            ProxyError: it refuses.
+        """
+        from python_socks.async_.asyncio import Proxy  # noqa: PLC0415
+
+        parts = urlsplit(proxy)
+        tunnel = Proxy.create(
+            _proxy_type(parts.scheme),
+            parts.hostname or "",
+            parts.port or (1080 if parts.scheme.startswith("socks") else 80),
+            username=None if parts.username is None else unquote(parts.username),
+            password=None if parts.password is None else unquote(parts.password),
+            rdns=parts.scheme != "socks4" or None,
+        )
+        return await tunnel.connect(dest_host=self.address.host, dest_port=self.address.port)
+
+    async def close(self) -> None:
+        """Close the connections that are kept for later requests."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+            # The transports end in the next turns of the loop. Source: aiohttp, "Graceful Shutdown".
+            await asyncio.sleep(0)
+
+
+def _proxy_type(scheme: str) -> object:
+    from python_socks import ProxyType  # noqa: PLC0415
+
+    return {"http": ProxyType.HTTP, "socks4": ProxyType.SOCKS4}.get(scheme, ProxyType.SOCKS5)
