@@ -11,9 +11,26 @@
         socket.emit("hello", "world")
 
     io.run(port=3000)
+
+and a client of it::
+
+    import antiphon
+
+    async with antiphon.connect("http://localhost:3000") as socket:
+        async for event, *args in socket.events():
+            print(event, args)
+
+In programs without an event loop, ``antiphon.sync.connect`` does the same.
 """
 
 from antiphon.application import Server
+from antiphon.client.connecting import connect
+from antiphon.client.emitter import ClientEmitter
+from antiphon.client.manager import Manager
+from antiphon.client.options import ClientOptions, SocketOptions
+from antiphon.client.socket import ClientSocket
+from antiphon.client.states import ManagerState, SocketState
+from antiphon.client.stream import EventStream
 from antiphon.cluster.recovery import RestoredSession, Session
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.common.deflate import PerMessageDeflate
@@ -21,14 +38,19 @@ from antiphon.common.handlers import Ack
 from antiphon.errors import (
     AckTimeout,
     AntiphonError,
+    BufferFull,
     ConfigurationError,
+    ConnectError,
     ConnectionRefused,
+    Disconnected,
     EncodeError,
     HandshakeError,
     PacketError,
+    PayloadTooLarge,
     RemoteProtocolError,
     ReservedEventError,
     SocketDisconnected,
+    TransportError,
 )
 from antiphon.event import Event
 from antiphon.server.adapter import Adapter
@@ -58,22 +80,32 @@ __all__ = [
     "BroadcastFlags",
     "BroadcastOperator",
     "BroadcastOptions",
+    "BufferFull",
+    "ClientEmitter",
+    "ClientOptions",
+    "ClientSocket",
     "ConfigurationError",
+    "ConnectError",
     "ConnectionErrorEvent",
     "ConnectionRefused",
     "ConnectionStateRecovery",
     "Cookie",
     "Cors",
     "DisconnectReason",
+    "Disconnected",
     "EncodeError",
     "Event",
+    "EventStream",
     "HTTPCompression",
     "Handshake",
     "HandshakeError",
     "JSONParser",
+    "Manager",
+    "ManagerState",
     "Namespace",
     "PacketError",
     "Parser",
+    "PayloadTooLarge",
     "PerMessageDeflate",
     "RemoteProtocolError",
     "RemoteSocket",
@@ -88,5 +120,9 @@ __all__ = [
     "Socket",
     "SocketDisconnected",
     "SocketId",
+    "SocketOptions",
+    "SocketState",
+    "TransportError",
+    "connect",
     "on",
 ]

@@ -128,7 +128,7 @@ class Engine:
 
     def __init__(self, network: Network, listener: EngineListener) -> None:
         self._network = network
-        self._listener = listener
+        self.listener = listener
         self._loop = asyncio.get_running_loop()
         self.id: str = ""
         self.ready_state: ReadyState = "opening"
@@ -261,7 +261,7 @@ class Engine:
     def receive_text(self, data: bytes) -> None:
         """Take a text packet."""
         if data and data[0] == _MESSAGE_TYPE:
-            self._listener.receive_text(data)
+            self.listener.receive_text(data)
             return
         try:
             packet = decode_text(data)
@@ -271,7 +271,7 @@ class Engine:
 
     def receive_binary(self, data: bytes) -> None:
         """Take a binary message."""
-        self._listener.receive_binary(data)
+        self.listener.receive_binary(data)
 
     def _on_packet(self, packet: Packet) -> None:
         kind = packet.type
@@ -280,10 +280,10 @@ class Engine:
         elif kind is PacketType.PING:
             self._expect_ping()
             self.send([PONG])
-            self._listener.engine_pinged()
+            self.listener.engine_pinged()
         elif kind is PacketType.MESSAGE:
             # Base64 over WebSocket.
-            self._listener.receive_binary(packet.data)
+            self.listener.receive_binary(packet.data)
         elif kind is PacketType.CLOSE:
             self.transport_closed(self.transport.error("the server has closed the session"))
 
@@ -297,7 +297,7 @@ class Engine:
         self._expect_ping()
         self._watch()
         self._choose_direct()
-        self._listener.engine_opened()
+        self.listener.engine_opened()
         self._flush()
         if self.ready_state == "open" and self._network.options.upgrade:
             for name in handshake.upgrades:
@@ -361,7 +361,7 @@ class Engine:
         probe.confirm()
         self.upgrading = False
         self._choose_direct()
-        self._listener.engine_upgraded()
+        self.listener.engine_upgraded()
         self._flush()
         if self.ready_state == "closing" and not self.write_buffer:
             self._close_now("forced close", None)
@@ -374,7 +374,7 @@ class Engine:
         if self.upgrading:
             self.upgrading = False
             self.transport.resume()
-        self._listener.engine_upgrade_failed(error)
+        self.listener.engine_upgrade_failed(error)
         self._flush()
         if self.ready_state == "closing" and not self.write_buffer:
             self._close_now("forced close", None)
@@ -410,7 +410,7 @@ class Engine:
             self.transport.open()
             return
         if self.ready_state != "closed":
-            self._listener.engine_failed(error)
+            self.listener.engine_failed(error)
             self._close_now("transport error", error)
 
     def transport_closed(self, error: TransportError) -> None:
@@ -446,7 +446,7 @@ class Engine:
         self.write_buffer.clear()
         self._in_flight = 0
         self._wake()
-        self._listener.engine_closed(reason, error)
+        self.listener.engine_closed(reason, error)
 
     async def wait_closed(self) -> None:
         """Wait until nothing of the session is left: no request, no connection, no task."""
