@@ -6,7 +6,7 @@ Source: JavaScript, ``io()`` of ``socket.io-client`` (``client-initialization.md
 from __future__ import annotations
 
 import asyncio
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from antiphon.client.address import Address
@@ -15,9 +15,7 @@ from antiphon.client.options import ManagerOptionsDict, SocketOptionsDict
 from antiphon.client.socket import ClientSocket
 from antiphon.errors import ConfigurationError
 
-__all__ = ["ConnectOptionsDict", "connect"]
-
-_SOCKET_OPTIONS = frozenset(SocketOptionsDict.__annotations__)
+__all__ = ["ConnectOptionsDict", "connect", "namespace_of", "split_options"]
 
 
 class ConnectOptionsDict(ManagerOptionsDict, SocketOptionsDict, total=False):
@@ -61,16 +59,22 @@ def connect(
         raise ConfigurationError(
             "antiphon.connect() needs a running event loop: call it in an async function, or take antiphon.sync.connect"
         ) from None
-    socket_options = cast("SocketOptionsDict", {key: options[key] for key in options if key in _SOCKET_OPTIONS})  # type: ignore[literal-required]
-    shares = options.pop("multiplex", True) and not options.pop("force_new", False)
-    manager_options = cast("ManagerOptionsDict", {key: options[key] for key in options if key not in _SOCKET_OPTIONS})  # type: ignore[literal-required]
+    manager_options, socket_options, shares = split_options(options)
     manager = Manager(url, **manager_options)
-    nsp = _namespace(Address.parse(url), namespace)
+    nsp = namespace_of(Address.parse(url), namespace)
     if shares:
         known = _managers.setdefault(loop, WeakSet())
         manager = next((shared for shared in known if _can_share(shared, manager, nsp)), manager)
         known.add(manager)
     return manager.socket(nsp, **socket_options)
+
+
+def split_options(options: ConnectOptionsDict) -> tuple[ManagerOptionsDict, SocketOptionsDict, bool]:
+    """Tell the options of the connection from those of the socket; and whether the connection may be shared."""
+    given: dict[str, Any] = dict(options)
+    shares = given.pop("multiplex", True) and not given.pop("force_new", False)
+    of_socket = {name: given.pop(name) for name in SocketOptionsDict.__annotations__ if name in given}
+    return cast("ManagerOptionsDict", given), cast("SocketOptionsDict", of_socket), shares
 
 
 def _can_share(shared: Manager, manager: Manager, nsp: str) -> bool:
@@ -84,7 +88,12 @@ def _can_share(shared: Manager, manager: Manager, nsp: str) -> bool:
     )
 
 
-def _namespace(address: Address, given: str | None) -> str:
+def namespace_of(address: Address, given: str | None) -> str:
+    """Return the namespace that is meant.
+
+    Raises:
+        ConfigurationError: the URL says one and the argument another.
+    """
     if given is None:
         return address.namespace
     if address.namespace not in ("/", given):

@@ -365,7 +365,7 @@ class Manager(Listeners):
 
     async def _end(self, before: asyncio.Task[None] | None) -> None:
         """Wait until nothing is left of what was used."""
-        if before is not None:
+        if before is not None and not before.done():
             await asyncio.wait([before])
         engine = self.engine
         for old in [*self._old, *([engine] if engine is not None else [])]:
@@ -377,7 +377,7 @@ class Manager(Listeners):
 
     async def wait_closed(self) -> None:
         """Wait until nothing is left of the connection, if it was closed; not for the handlers."""
-        if self._ending is not None:
+        if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
 
     async def finish(self, *, at_once: bool = False) -> None:

@@ -154,6 +154,7 @@ class ClientSocket(ClientSocketEvents):
         "_thread",
         "id",
         "nsp",
+        "on_end",
         "options",
         "recovered",
         "send_buffer",
@@ -178,6 +179,8 @@ class ClientSocket(ClientSocketEvents):
         self._joins = 0
         self._ever_connected = False
         self._failure: Exception | None = None
+        self.on_end: Callable[[Exception, bool], None] | None = None
+        """Is told when it does not connect by itself any more: why, and whether that was wanted."""
         self._connect_waiters: list[asyncio.Future[None]] = []
         self._sent_waiters: list[asyncio.Future[None]] = []
         self._thread = get_ident()
@@ -313,6 +316,8 @@ class ClientSocket(ClientSocketEvents):
             if not waiter.done():
                 waiter.set_exception(error)
         self._end_waits(error, quietly=quietly)
+        if self.on_end is not None:
+            self.on_end(error, quietly)
         # Who waits for an answer is told that there is none; so the event must not be sent after all.
         kept = [buffered for buffered in self.send_buffer if buffered.ack_id is None]
         self.send_buffer.clear()

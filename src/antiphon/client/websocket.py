@@ -270,7 +270,7 @@ class WebSocket(Transport):
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone."""
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
         if self._ws is not None and not self._lost.done():
             await asyncio.wait([self._lost])

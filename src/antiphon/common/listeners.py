@@ -73,9 +73,11 @@ class Listeners:
         name = check_listened_name(event, "socket.on")
 
         def register(function: HandlerFunctionT) -> HandlerFunctionT:
+            handler = Handler(function, lead=0, thread=thread, once=once)
+            self._accept(handler)
             if self._handlers is None:
                 self._handlers = Handlers()
-            self._handlers.add(name, Handler(function, lead=0, thread=thread, once=once))
+            self._handlers.add(name, handler)
             self._registered(name)
             return function
 
@@ -106,6 +108,9 @@ class Listeners:
     def has_listeners(self, event: str | AnyEvent) -> bool:
         """Tell whether an event has a handler that is registered here. JavaScript: ``hasListeners``."""
         return bool(self.listeners(event))
+
+    def _accept(self, handler: Handler) -> None:
+        """Refuse a handler, by an exception, that cannot be one here."""
 
     def _registered(self, name: str) -> None:
         """Be told that an event has got a handler; ``*`` stands for all."""
