@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -10,14 +9,12 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from antiphon.common.handlers import Ack
-from antiphon.errors import Disconnected
+from antiphon.errors import BufferFull, Disconnected
 from antiphon.sync.waiting import wait_for_condition
 
 __all__ = ["Inbox", "Kept"]
 
-logger: logging.Logger = logging.getLogger("antiphon.client")
-
-_LIMIT: Final = 1000
+_LIMIT: Final = 10_000
 
 
 class Kept(NamedTuple):
@@ -45,7 +42,7 @@ class _Wait:
 
 
 class Inbox:
-    """Keeps events, the newest thousand of them."""
+    """Keeps events, the newest ten thousand of them. Whoever receives is told if there were more."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -53,7 +50,7 @@ class Inbox:
         self._waits: list[_Wait] = []
         self._end: Exception | None = None
         self._ends_quietly = False
-        self._has_warned = False
+        self._dropped = 0
 
     def notify(self, event: Kept, *, keep: bool) -> None:
         """Tell those who wait for an event, and keep it if nobody handles it.
@@ -75,14 +72,13 @@ class Inbox:
     def _keep(self, event: Kept) -> None:
         self._events.append(event)
         if len(self._events) > _LIMIT:
-            dropped = self._events.popleft()
-            if not self._has_warned:
-                self._has_warned = True
-                logger.warning(
-                    "nobody handles or receives events: of more than %d the oldest is dropped, %r now",
-                    _LIMIT,
-                    dropped.name,
-                )
+            self._events.popleft()
+            self._dropped += 1
+
+    def _check_dropped(self) -> None:
+        count, self._dropped = self._dropped, 0
+        if count:
+            raise BufferFull(f"{count} events were dropped: nobody received them, and {_LIMIT} of them are kept")
 
     def take_all(self, fits: Callable[[str], bool]) -> list[Kept]:
         """Take the events whose names fit, for a handler that was just registered."""
@@ -115,9 +111,11 @@ class Inbox:
         Raises:
             TimeoutError: none came in time.
             Disconnected, ConnectError, ConnectionRefused: none will come.
+            BufferFull: some were dropped, for nobody has taken them.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._condition:
+            self._check_dropped()
             while not self._events:
                 if self._end is not None:
                     if iterating and self._ends_quietly:
@@ -133,10 +131,12 @@ class Inbox:
         Raises:
             TimeoutError: none came in time.
             Disconnected, ConnectError, ConnectionRefused: none will come.
+            BufferFull: some were dropped, for nobody has taken them.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         wait = _Wait(name)
         with self._condition:
+            self._check_dropped()
             for event in self._events:
                 if event.name == name:
                     self._events.remove(event)

@@ -44,7 +44,7 @@ class Socket(AnyListeners):
     It is kept connected in the background. Its events are those of :class:`antiphon.ClientSocket`. Handlers are called
     in a thread of their own, one after the other; they may block, and use the socket.
 
-    An event that no handler takes is kept (the newest thousand are): for :meth:`receive`, for iteration, for
+    An event that no handler takes is kept (the newest ten thousand are): for :meth:`receive`, for iteration, for
     :meth:`wait_for`, or for a handler that is registered later.
 
     Attributes:
@@ -285,6 +285,7 @@ class Socket(AnyListeners):
             Disconnected: none will come, for the socket does not connect again by itself.
             ConnectError: the same, for the connection was given up.
             ConnectionRefused: the same, for the server does not let the client in.
+            BufferFull: events were dropped, for more than ten thousand were not taken.
         """
         event = self._inbox.receive(timeout)
         if event is None:
