@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import measuring, peers, plots, report
+from harness.clients import measure_clients
 
 RESULTS = peers.BENCH / "results"
 ROOT = peers.BENCH.parent
@@ -63,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only what has a goal, in less than three minutes")
     parser.add_argument("--soak", action="store_true", help="only hold 50,000 idle connections for five minutes")
+    parser.add_argument("--clients", action="store_true", help="only the clients")
     parser.add_argument("--publish", action="store_true", help="put the newest results into README.md and docs/")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
@@ -87,8 +89,13 @@ def main() -> None:
     for line in missing:
         print(line)
     effort = measuring.Effort(quick=arguments.quick)
+    if arguments.clients:
+        clients = measure_clients(found[0], effort.rounds, effort.seconds, tell)
+        print("\n".join(report.client_table({"clients": clients})))
+        return
     with tempfile.TemporaryDirectory() as folder:
         speed = measuring.measure_speed(found, effort, Path(folder), tell)
+    clients = measure_clients(found[0], effort.rounds, effort.seconds, tell)
     memory = {}
     if files < FILES:
         missing.append(f"a process may have {files:,} files open here, and so no more connections")
@@ -100,6 +107,7 @@ def main() -> None:
         "peers": [{"name": peer.name, "label": peer.label, "version": peer.version} for peer in found],
         "missing": missing,
         "speed": speed,
+        "clients": clients,
         "memory": memory,
         "soak": json.loads(SOAK.read_text()) if SOAK.exists() else None,
     }

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.clients import GOAL, LABELS
 from harness.workloads import MEMORY_GOALS, MEMORY_LIMIT, WORKLOADS, Workload
 
 Results = Mapping[str, Any]
@@ -86,6 +87,34 @@ def speed_table(results: Results) -> list[str]:
     return lines
 
 
+def _client_values(results: Results) -> dict[str, dict[str, list[float]]]:
+    """Return the events per second of every client, by workload."""
+    return {
+        workload: {name: [turn["events_per_s"] for turn in mine] for name, mine in turns.items()}
+        for workload, turns in results.get("clients", {}).items()
+    }
+
+
+def _client_ratio(values: Mapping[str, Sequence[float]], other: str) -> float:
+    return statistics.median(ours / theirs for ours, theirs in zip(values[OURS], values[other], strict=True))
+
+
+def client_table(results: Results) -> list[str]:
+    """Return what one client does, and ours to each of the others."""
+    by_workload = _client_values(results)
+    if not by_workload:
+        return []
+    names = list(next(iter(by_workload.values())))
+    lines = _head("events per second of a client: median", *(LABELS[name] for name in names))
+    for workload, values in by_workload.items():
+        cells = [f"{statistics.median(values[OURS]):,.0f}"]
+        for name in names[1:]:
+            compared = _compared(_client_ratio(values, name), GOAL if name == "python-socketio" else None)
+            cells.append(f"{statistics.median(values[name]):,.0f}; ours is {compared} times that")
+        lines.append(_row([workload, *cells]))
+    return lines
+
+
 def latency_table(results: Results) -> list[str]:
     """Return latencies at half of what each server can do."""
     turns = results["speed"].get("latency")
@@ -125,6 +154,9 @@ def missed_goals(results: Results) -> list[str]:
                 lines.append(f"memory at {int(connections):,}: {reached:.2f} of {name}, the goal is {goal:g}")
         if by_peer[OURS] > MEMORY_LIMIT:
             lines.append(f"memory at {int(connections):,}: {by_peer[OURS]:,.0f} bytes, the goal is {MEMORY_LIMIT:,}")
+    for workload, values in _client_values(results).items():
+        if "python-socketio" in values and (reached := _client_ratio(values, "python-socketio")) < GOAL:
+            lines.append(f"{workload}: {reached:.2f} of python-socketio, the goal is {GOAL:g}")
     return lines
 
 
@@ -141,7 +173,8 @@ def _join(*parts: Sequence[str]) -> str:
 def summary(results: Results) -> str:
     """Return how we compare, and under which circumstances."""
     soak = results.get("soak")
-    return _join([_circumstances(results)], ratio_table(results), [soak_line(soak)] if soak else [])
+    soak_lines = [soak_line(soak)] if soak else []
+    return _join([_circumstances(results)], ratio_table(results), client_table(results), soak_lines)
 
 
 def as_markdown(results: Results) -> str:

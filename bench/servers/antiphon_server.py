@@ -11,6 +11,7 @@ from antiphon import ConnectionRefused, Server, Socket
 arguments = parse(__doc__)
 io = Server(per_message_deflate=arguments.deflate)
 members = io.of("/members")
+NEWS = "x" * 64
 
 
 @io.event("echo")
@@ -44,6 +45,15 @@ def join(socket: Socket, room: str) -> tuple[()]:
 @io.event("room")
 def room(socket: Socket, data: object) -> None:
     io.to(socket.data["room"]).emit("room", data)
+
+
+@io.event("flood")
+async def flood(socket: Socket, count: int) -> None:
+    for number in range(count):
+        io.emit("news", NEWS)
+        if number % 100 == 99:
+            # What has been emitted goes out.
+            await asyncio.sleep(0)
 
 
 @members.use
