@@ -8,8 +8,18 @@ from typing import Any
 
 import pytest
 
-from faces import AsyncioFace, BlockingFace, Face, Guest
-from hosts import SERVERS, Certificates, Host, RecordingRelay, make_certificates, run_hosts, what_is_missing
+from hosts import (  # it makes tests/interop importable
+    SERVERS,
+    Certificates,
+    Host,
+    OddServer,
+    RecordingRelay,
+    make_certificates,
+    run_hosts,
+    what_is_missing,
+)
+
+from faces import AsyncioFace, BlockingFace, Face, Guest  # isort: skip
 
 Connect = Callable[..., Guest]
 
@@ -108,3 +118,10 @@ def relay(relay_to: Callable[[Host], RecordingRelay], host: Host) -> RecordingRe
 def witness(asyncio_face: Face, host: Host) -> Guest:
     """A client beside the relay, to ask the server."""
     return asyncio_face.connect(host.url, transports=["websocket"], force_new=True)
+
+
+@pytest.fixture
+def odd_server() -> Iterator[OddServer]:
+    """A server of another kind."""
+    with closing(OddServer()) as server:
+        yield server

@@ -216,7 +216,9 @@ class AsyncioFace(Face):
 
     async def _await(self, function: Callable[..., Any], args: Any, options: Any) -> list[Any]:
         result = function(*args, **options)
-        if inspect.iscoroutine(result) or getattr(function, "__name__", "") in _AWAITED and inspect.isawaitable(result):
+        if inspect.iscoroutine(result) or (
+            getattr(function, "__name__", "") in _AWAITED and inspect.isawaitable(result)
+        ):
             result = await result
         return [result]
 

@@ -9,8 +9,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ sys.path.insert(0, str(INTEROP))
 
 from interop_driver import Relay  # noqa: E402 - it lives there
 
-__all__ = ["SERVERS", "Certificates", "Host", "RecordingRelay", "make_certificates", "run_hosts", "what_is_missing"]
+__all__ = ["SERVERS", "Certificates", "Host", "OddServer", "RecordingRelay", "make_certificates", "run_hosts", "what_is_missing"]
 
 SERVERS = ("antiphon", "official")
 
@@ -93,9 +95,7 @@ def run_hosts(kind: str, certificates: Certificates) -> Iterator[dict[str, Host]
     tls = {"cert": certificates.cert, "key": certificates.key}
     variants = {**VARIANTS, "tls": {"tls": tls}, "mutual tls": {"tls": {**tls, "ca": certificates.ca}}}
     runner = [sys.executable, "host_server.py"] if kind == "antiphon" else ["node", "host_server.mjs"]
-    process = subprocess.Popen(
-        [*runner, json.dumps(variants)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE
-    )
+    process = subprocess.Popen([*runner, json.dumps(variants)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -122,12 +122,6 @@ class _Tap:
         data = self._source.recv(size)
         self._log.extend(data)
         return data
-
-    def __hash__(self) -> int:
-        return hash(self._source)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self._source
 
 
 class RecordingRelay(Relay):
@@ -161,3 +155,40 @@ class RecordingRelay(Relay):
     def requests(self) -> list[str]:
         """The targets of all requests so far, WebSocket handshakes among them."""
         return [match.decode() for match in re.findall(rb"(?:GET|POST) (\S+) HTTP/1\.1\r\n", self.from_clients)]
+
+
+class OddServer:
+    """A server that answers every request in the same way, and none as a Socket.IO server would.
+
+    Attributes:
+        answer: the status and the body.
+    """
+
+    def __init__(self) -> None:
+        self.answer = (200, "")
+        odd = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                status, body = odd.answer
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            do_POST = do_GET  # noqa: N815 - the name is given by http.server
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)

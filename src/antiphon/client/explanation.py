@@ -31,7 +31,7 @@ def explain(error: BaseException) -> str:
         if isinstance(cause, tls.SSLCertVerificationError):
             return f"the certificate of the server is not trusted: {cause.verify_message}"
         if isinstance(cause, tls.SSLError):
-            return f"TLS failed: {cause.reason or cause}"
+            return f"TLS failed: {getattr(cause, 'reason', None) or cause}"
         if isinstance(cause, asyncio.TimeoutError | TimeoutError) and not getattr(cause, "errno", None):
             return "it took too long"
         if isinstance(cause, OSError) and cause.errno in _WORDS:

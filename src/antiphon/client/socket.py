@@ -265,6 +265,10 @@ class ClientSocket(ClientSocketEvents):
             if not self._ever_connected:
                 self.disconnect()
             raise
+        except AntiphonError:
+            # Who is told that there will be no connection finds nothing left of it.
+            await self.io.wait_closed()
+            raise
         finally:
             self._connect_waiters.remove(waiter)
             self._holding -= 1
@@ -289,12 +293,14 @@ class ClientSocket(ClientSocketEvents):
             Something to await until the connection is gone; there is no need to.
         """
         if self.active:
-            if self.connected:
+            was_connected = self.connected
+            if was_connected:
                 self._send(Packet(PacketType.DISCONNECT, self.nsp))
             self._leave(SocketInput.DISCONNECT)
             if self.connected:
                 self._on_close("io client disconnect", None)
-            self._become_inactive(Disconnected("disconnected by the client", "io client disconnect"), quietly=True)
+            error = Disconnected("disconnected by the client", "io client disconnect")
+            self._become_inactive(error, quietly=True, told="disconnect" if was_connected else "")
         return _UntilClosed(self.io)
 
     def close(self) -> Awaitable[None]:
@@ -309,13 +315,13 @@ class ClientSocket(ClientSocketEvents):
             self._auth_timer = None
         self.io.release(self)
 
-    def _become_inactive(self, error: Exception, *, quietly: bool) -> None:
-        """Tell all who wait for something that it will not come."""
+    def _become_inactive(self, error: Exception, *, quietly: bool = False, told: str = "connect_error") -> None:
+        """Tell all who wait for something that it will not come; see :meth:`_end_waits`."""
         self._failure = error
         for waiter in self._connect_waiters:
             if not waiter.done():
                 waiter.set_exception(error)
-        self._end_waits(error, quietly=quietly)
+        self._end_waits(error, told, quietly=quietly)
         if self.on_end is not None:
             self.on_end(error, quietly)
         # Who waits for an answer is told that there is none; so the event must not be sent after all.
@@ -451,14 +457,14 @@ class ClientSocket(ClientSocketEvents):
         self._leave(SocketInput.DISCONNECT)
         self._on_close("io server disconnect", None)
         error = Disconnected("the server has disconnected the socket", "io server disconnect")
-        self._become_inactive(error, quietly=True)
+        self._become_inactive(error, quietly=True, told="disconnect")
 
     def _refuse(self, error: ConnectionRefused) -> None:
         logger.warning("%s%s: the server refuses the connection: %s", self.io.address.origin, self.nsp, error)
         self._leave(SocketInput.REFUSED)
         self.fire("connect_error", error)
         if not self.active:
-            self._become_inactive(error, quietly=False)
+            self._become_inactive(error)
 
     def on_connect_error(self, error: ConnectError) -> None:
         """Be told that an attempt to connect has failed."""
@@ -475,7 +481,7 @@ class ClientSocket(ClientSocketEvents):
         """Be told that no attempt to connect follows."""
         if self.active:
             self._machine.feed(SocketInput.GIVE_UP)
-            self._become_inactive(error, quietly=False)
+            self._become_inactive(error)
 
     def _on_close(self, reason: str, error: TransportError | None) -> None:
         self._start_deferred()

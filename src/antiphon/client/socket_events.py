@@ -46,7 +46,7 @@ class ClientSocketEvents(OrderedListeners):
         self.io: Manager = io
         self.receive_buffer: deque[tuple[list[Any], int | None]] = deque()
         self._streams: list[EventStream] = []
-        self._waits: list[asyncio.Future[Any]] = []
+        self._waits: list[tuple[str, asyncio.Future[Any]]] = []
         self._answers = Answers(self)
         # Events are held while somebody who waits for the connection has not got to run yet, for he is about to listen.
         self._holding = 0
@@ -221,10 +221,10 @@ class ClientSocketEvents(OrderedListeners):
 
         name = event.name if isinstance(event, Event) else event
         handler = self.once(name, take)
-        self._waits.append(arrived)
+        self._waits.append((name, arrived))
         if self._is_over() and name not in ("connect", "connect_error"):
             self.off(name, handler)
-            self._waits.remove(arrived)
+            self._waits.remove((name, arrived))
             raise Disconnected(f"the socket is not connected, {name!r} will not come; call connect() first")
         try:
             async with asyncio.timeout(timeout):
@@ -233,23 +233,24 @@ class ClientSocketEvents(OrderedListeners):
             raise TimeoutError(f"{name!r} did not come within {timeout:g} s") from None
         finally:
             self.off(name, handler)
-            self._waits.remove(arrived)
+            self._waits.remove((name, arrived))
 
     @abstractmethod
     def _is_over(self) -> bool:
         """Whether the socket does not connect by itself."""
 
-    def _end_waits(self, error: Exception, *, quietly: bool) -> None:
+    def _end_waits(self, error: Exception, told: str, *, quietly: bool) -> None:
         """Tell those who wait for events that none will come.
 
         Args:
             error: why.
+            told: the event of the socket itself that has just been told of; who waits for it may hear it late.
             quietly: it was wanted, so that iterating just ends.
         """
         for stream in list(self._streams):
             stream.end(None if quietly else error)
-        for wait in list(self._waits):
-            if not wait.done():
+        for name, wait in list(self._waits):
+            if name != told and not wait.done():
                 wait.set_exception(error)
 
     # Order
