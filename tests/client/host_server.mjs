@@ -76,16 +76,17 @@ function serve(io, namespace) {
 }
 
 function listener(tls) {
-  if (!tls) return createServer();
+  const elsewhere = (_request, response) => response.writeHead(404).end("nothing here");
+  if (!tls) return createServer(elsewhere);
   const ca = tls.ca && { ca: readFileSync(tls.ca), requestCert: true, rejectUnauthorized: true };
-  return createSecureServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key), ...ca });
+  return createSecureServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key), ...ca }, elsewhere);
 }
 
 const ports = {};
 for (const [name, { tls, ...options }] of Object.entries(JSON.parse(process.argv[2]))) {
   if (options.parser) options.parser = require("socket.io-msgpack-parser");
   const http = listener(tls);
-  const io = new Server(http, { ...options, serveClient: false });
+  const io = new Server(http, { destroyUpgradeTimeout: 50, ...options, serveClient: false });
   for (const namespace of ["/", "/admin", "/other"]) serve(io, io.of(namespace));
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
   ports[name] = http.address().port;

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -162,10 +163,12 @@ class OddServer:
 
     Attributes:
         answer: the status and the body.
+        in_two_pieces: the body comes a moment after the head.
     """
 
     def __init__(self) -> None:
         self.answer = (200, "")
+        self.in_two_pieces = False
         odd = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -173,10 +176,11 @@ class OddServer:
 
             def do_GET(self) -> None:
                 status, body = odd.answer
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body.encode())
+                head = f"HTTP/1.1 {status} Odd\r\nContent-Length: {len(body)}\r\n\r\n"
+                self.wfile.write(head.encode() if odd.in_two_pieces else (head + body).encode())
+                if odd.in_two_pieces:
+                    time.sleep(0.05)
+                    self.wfile.write(body.encode())
 
             do_POST = do_GET  # noqa: N815 - the name is given by http.server
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from enum import Enum
 from pathlib import Path
 
 import pytest
 
 import antiphon
+import antiphon.sync
+from antiphon.client.states import MANAGER_TRANSITIONS, SOCKET_TRANSITIONS, ManagerInput, SocketInput
 from antiphon.server.options import Options
 from running_examples import ROOT
 
@@ -27,6 +32,34 @@ def test_the_page_of_the_options_has_each_with_its_default() -> None:
         assert default.replace('"', "'") in (str(defaults[name]), repr(defaults[name])), name
 
 
+def test_the_page_of_the_client_options_has_each_with_its_default() -> None:
+    table = re.findall(r"^\| `(\w+)` \| `(.*?)` \| \S", (DOCS / "client-options.md").read_text(), re.MULTILINE)
+    known = [*fields(antiphon.ClientOptions), *fields(antiphon.SocketOptions)]
+    defaults = {option.name: option.default for option in known if option.init}
+    assert [name for name, _ in table] == list(defaults)
+    for name, default in table:
+        value = defaults[name]
+        assert eval(default, {"math": math}) == (list(value) if isinstance(value, tuple) else value), name
+
+
+@pytest.mark.parametrize(
+    ("transitions", "inputs"), [(MANAGER_TRANSITIONS, ManagerInput), (SOCKET_TRANSITIONS, SocketInput)]
+)
+def test_the_page_of_the_states_draws_the_tables_that_the_code_runs(
+    transitions: Mapping[Enum, Mapping[Enum, Enum]], inputs: type[Enum]
+) -> None:
+    page = (DOCS / "client-states.md").read_text()
+    assert f"| state | {' | '.join(str(what.value) for what in inputs)} |" in page
+    for state, row in transitions.items():
+        cells = [row[what].value if what in row else "" for what in inputs]
+        assert f"| **{state.value}** | {' | '.join(cells)} |" in page
+
+
+def test_the_reference_has_each_name_of_the_blocking_client() -> None:
+    page = (DOCS / "reference" / "sync.md").read_text()
+    assert set(re.findall(r"^::: antiphon\.sync\.(\w+)$", page, re.MULTILINE)) == set(antiphon.sync.__all__)
+
+
 def test_the_reference_has_each_public_name() -> None:
     pages = "\n".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     documented = set(re.findall(r"^::: antiphon\.(\w+)$", pages, re.MULTILINE))
@@ -38,7 +71,9 @@ def test_each_name_of_the_reference_exists() -> None:
         owner = None
         for line in page.read_text().splitlines():
             if line.startswith("::: antiphon."):
-                owner = getattr(antiphon, line.removeprefix("::: antiphon."), None)
+                owner = antiphon
+                for name in line.removeprefix("::: antiphon.").split("."):
+                    owner = getattr(owner, name, None)
             elif owner is not None and line.startswith("        - "):
                 assert hasattr(owner, line.removeprefix("        - ").strip('"')), f"{page.name}: {line}"
 

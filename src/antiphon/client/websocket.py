@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import aiofastnet
-from picows import WSCloseCode, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, WSUpgradeResponse
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeResponse
 
 from antiphon.client.compression import HEADER, Compression, Offer
 from antiphon.client.explanation import explain, explain_answer
 from antiphon.client.frames import LARGEST_SMALL_FRAME, small_text_frame
+from antiphon.client.handshake import HandshakeProtocol, Refusal
 from antiphon.client.network import Network
 from antiphon.client.transport import NOBODY, Outgoing, Transport
 from antiphon.common.picows_protocol import make_protocol
@@ -72,8 +73,8 @@ class WebSocket(Transport):
     async def _connect(self) -> None:
         try:
             await self._handshake()
-        except WSHandshakeError as error:
-            self._refused(error)
+        except Refusal as refusal:
+            self._refused(refusal)
         except Exception as error:  # noqa: BLE001 - whatever the network, TLS or the proxy raises
             self._fail(self.error(explain(error), cause=error))
 
@@ -90,19 +91,18 @@ class WebSocket(Transport):
         sock: Any = None if proxy is None else await network.connect_through_proxy(proxy)
         context = network.ssl
 
-        def make() -> Any:
-            return make_protocol(
-                lambda: _Frames(self),
-                _Log(self),
-                max_frame_size=_MAX_MESSAGE_SIZE,
-                read_buffer_size=_READ_BUFFER_SIZE,
-                client_of=(address.netloc, resource),
-                extra_headers=headers,
-            )
-
-        transport, protocol = await aiofastnet.create_connection(
+        protocol = make_protocol(
+            lambda: _Frames(self),
+            _Log(self),
+            max_frame_size=_MAX_MESSAGE_SIZE,
+            read_buffer_size=_READ_BUFFER_SIZE,
+            client_of=(address.netloc, resource),
+            extra_headers=headers,
+        )
+        handshake = HandshakeProtocol(protocol)
+        transport, _ = await aiofastnet.create_connection(
             self._loop,
-            make,
+            lambda: handshake,
             None if sock is not None else address.host,
             None if sock is not None else address.port,
             sock=sock,
@@ -111,7 +111,7 @@ class WebSocket(Transport):
             happy_eyeballs_delay=None if sock is not None else 0.25,
         )
         try:
-            await protocol.wait_until_handshake_complete()
+            await handshake.wait()
         except BaseException:
             transport.abort()
             raise
@@ -145,16 +145,10 @@ class WebSocket(Transport):
         self.is_open = self.writable = True
         self.listener.transport_opened()
 
-    def _refused(self, error: WSHandshakeError) -> None:
-        response = error.response
-        if response is None:
-            text = (error.raw_header or b"").decode(errors="replace")
-            self._fail(self.error(explain(error), body=text[:1000] or None, cause=error))
-            return
-        body = (error.raw_body or b"").decode(errors="replace")
-        status = int(response.status)
-        message = explain_answer(status, body) if status != 101 else explain(error)
-        self._fail(self.error(message, status=status, body=body[:1000], cause=error))
+    def _refused(self, refusal: Refusal) -> None:
+        body = refusal.body.decode(errors="replace")
+        message = str(refusal) if refusal.status is None else explain_answer(refusal.status, body)
+        self._fail(self.error(message, status=refusal.status, body=body[:1000], cause=refusal))
 
     # Receiving
 

@@ -5,12 +5,13 @@ The range of versions is pinned in ``pyproject.toml``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
-__all__ = ["make_protocol"]
+__all__ = ["feed", "make_protocol"]
 
 
 def make_protocol(
@@ -53,3 +54,14 @@ def make_protocol(
         extra_headers,
         read_buffer_size,
     )
+
+
+def feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Give a buffered protocol data that was read already."""
+    view = memoryview(data)
+    while view:
+        buffer = memoryview(protocol.get_buffer(len(view)))
+        count = min(len(buffer), len(view))
+        buffer[:count] = view[:count]
+        protocol.buffer_updated(count)
+        view = view[count:]

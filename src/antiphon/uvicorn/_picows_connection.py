@@ -16,7 +16,7 @@ from typing import Any, Final
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse
 from picows.common import WSUpgradeResponseWithListener
 
-from antiphon.common.picows_protocol import make_protocol
+from antiphon.common.picows_protocol import feed, make_protocol
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.server.engine_socket import CLOSED
 from antiphon.server.fanout import TEXT_HEADERS, Flusher, Message, text_frame
@@ -396,14 +396,3 @@ def upgrade(
         b"Sec-WebSocket-Key: %s\r\n\r\n" % key.encode("latin-1"),
     )
     return protocol
-
-
-def feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
-    """Give a buffered protocol data that was read already."""
-    view = memoryview(data)
-    while view:
-        buffer = memoryview(protocol.get_buffer(len(view)))
-        count = min(len(buffer), len(view))
-        buffer[:count] = view[:count]
-        protocol.buffer_updated(count)
-        view = view[count:]

@@ -18,13 +18,14 @@ from uvicorn.importer import import_from_string
 from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from antiphon.common.picows_protocol import feed
 from antiphon.errors import HandshakeError
 from antiphon.server.engine import Admission
 from antiphon.server.request import Request, Response, is_header
 from antiphon.server.server import Server
 from antiphon.uvicorn._deflate import negotiate
 from antiphon.uvicorn._discovery import find_server
-from antiphon.uvicorn._picows_connection import PicowsConnection, feed, upgrade
+from antiphon.uvicorn._picows_connection import PicowsConnection, upgrade
 from antiphon.uvicorn._proxy import find_peer
 
 if TYPE_CHECKING:

@@ -1,0 +1,129 @@
+"""The WebSocket handshake of a client: picows speaks once the server has agreed; what else it answers is read whole.
+
+Source: RFC 6455, section 4.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final, cast
+
+from antiphon.common.picows_protocol import feed
+
+__all__ = ["HandshakeProtocol", "Refusal"]
+
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+_MAX_HEAD: Final = 64 * 1024
+_MAX_BODY: Final = 64 * 1024
+_PATIENCE: Final = 2.0
+"""Seconds to wait for the rest of a response that refuses the connection."""
+
+
+class Refusal(Exception):
+    """The server does not want to speak WebSocket.
+
+    Attributes:
+        status: of its response; None if that was none.
+        body: of its response.
+    """
+
+    def __init__(self, status: int | None, body: bytes) -> None:
+        super().__init__("the server does not answer in HTTP" if status is None else f"status {status}")
+        self.status = status
+        self.body = body
+
+
+class HandshakeProtocol(asyncio.Protocol):
+    """Reads the response to a handshake, and makes way for picows if the server agrees.
+
+    Args:
+        websocket: the protocol of picows.
+    """
+
+    def __init__(self, websocket: Any) -> None:
+        self._websocket = websocket
+        self._transport: asyncio.Transport | None = None
+        self._data = bytearray()
+        self._head_end = -1
+        self._status: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> None:
+        """Wait until picows has taken over.
+
+        Raises:
+            Refusal: the server does not want that.
+            ConnectionResetError: it has closed the connection without an answer.
+            WSHandshakeError: its answer is wrong.
+        """
+        await self._outcome
+        await self._websocket.wait_until_handshake_complete()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let picows send the request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._websocket.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of the response."""
+        self._data += data
+        if self._head_end < 0:
+            self._head_end = self._data.find(b"\r\n\r\n")
+            if self._head_end >= 0 or len(self._data) > _MAX_HEAD:
+                self._on_head()
+        if self._timer is not None:
+            self._check_body()
+
+    def _on_head(self) -> None:
+        found = _STATUS.match(self._data)
+        self._status = int(found[1]) if found else None
+        if self._status == 101 and self._transport is not None:
+            self._transport.set_protocol(self._websocket)
+            self._settle(None)
+            feed(self._websocket, bytes(self._data))
+        else:
+            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._refuse)
+
+    def _check_body(self) -> None:
+        length = _LENGTH.search(self._data, 0, self._head_end + 2)
+        size = len(self._data) - self._head_end - 4
+        if size >= _MAX_BODY or self._head_end < 0 or (length is not None and size >= int(length[1])):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        start = self._head_end + 4 if self._head_end >= 0 else 0
+        self._settle(Refusal(self._status, bytes(self._data[start:])))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def eof_received(self) -> None:
+        """Take the end of the response."""
+        if self._data:
+            self._refuse()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be told that the connection is gone."""
+        if self._data:
+            self._refuse()
+        self._settle(exc or ConnectionResetError("the server has closed the connection without an answer"))
+        self._websocket.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Do nothing: all that is sent is one small request."""
+
+    def resume_writing(self) -> None:
+        """Do nothing."""
+
+    def _settle(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._outcome.done():
+            return
+        if error is None:
+            self._outcome.set_result(None)
+        else:
+            self._outcome.set_exception(error)
