@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+import antiphon
+import antiphon.sync
 from antiphon import Ack, AckTimeout, ConnectionRefused, Event, Namespace, Responses, Server, Socket, on
 from antiphon.server.broadcast import BroadcastOperator
 
@@ -105,3 +107,41 @@ async def chat_message(socket: Socket, text: str) -> None:
 @io.event
 def typing(socket: Socket, who: str) -> None:
     socket.to("a room").emit("typing", who)
+
+
+async def client() -> None:
+    async with antiphon.connect("http://localhost:3000", auth={"token": "abc"}, retries=3) as here:
+        here.emit(ClientToServer.chat_message, "hello")
+        renamed: bool = await here.emit_with_ack(ClientToServer.rename, "ada", timeout=5)
+        here.timeout(5).emit(ClientToServer.rename, "ada", ack=print)
+        await here.volatile.emit("anything", renamed, b"bytes")
+        agreed: bool = await here.timeout(5).emit_with_ack(ClientToServer.rename, "ben")
+
+        @here.on(ServerToClient.chat_message)
+        async def heard(text: str, count: int) -> None: ...
+
+        @here.on(ServerToClient.ask)
+        def asked(question: str) -> bool:
+            return agreed
+
+        question: str = await here.wait_for(ServerToClient.ask)
+        async for event, *args in here.events():
+            print(event, args, question)
+        manager: antiphon.Manager = here.io
+        manager.on("reconnect", print)
+        await here.disconnect()
+
+
+def blocking_client() -> None:
+    with antiphon.sync.connect("http://localhost:3000", reconnection_delay=0.5) as here:
+        here.emit(ClientToServer.chat_message, "hello")
+        renamed: bool = here.emit_with_ack(ClientToServer.rename, "ada", timeout=5)
+
+        @here.on(ServerToClient.ask)
+        def asked(question: str) -> bool:
+            return renamed
+
+        question: str = here.wait_for(ServerToClient.ask)
+        event, *args = here.receive(timeout=5)
+        for event, *args in here:
+            print(event, args, question)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import antiphon
+import antiphon.sync
 from antiphon import Event, Namespace, Server, Socket
 
 
@@ -55,3 +57,23 @@ async def use(socket: Socket) -> None:
     @io.event(ClientToServer.rename)  # E
     async def forgets_the_socket(name: str) -> bool:
         return True
+
+
+async def client() -> None:
+    antiphon.connect("http://localhost:3000", reconnection_delya=1)  # E
+    antiphon.connect("http://localhost:3000", transports=["carrier pigeon"])  # E
+    async with antiphon.connect(3000) as here:  # E
+        here.emit(ClientToServer.rename, 5)  # E
+        name: str = await here.emit_with_ack(ClientToServer.rename, "ada")  # E
+        number: int = await here.wait_for(ServerToClient.ask)  # E
+
+        @here.on(ServerToClient.ask)  # E
+        def asked(question: int) -> bool:
+            return question > 0
+
+
+def blocking_client() -> None:
+    with antiphon.sync.connect("http://localhost:3000", when_offline="wait") as here:  # E
+        here.emit(ClientToServer.rename)  # E
+        name: str = here.emit_with_ack(ClientToServer.rename, "ada")  # E
+        here.connected = True  # E

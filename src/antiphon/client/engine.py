@@ -15,11 +15,11 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import orjson
 
+from antiphon.client._websocket import WebSocket
 from antiphon.client.network import Network
 from antiphon.client.polling import Polling
 from antiphon.client.probe import Probe
 from antiphon.client.transport import NOBODY, Outgoing, Transport
-from antiphon.client.websocket import WebSocket
 from antiphon.engineio.packet import MESSAGE, PONG, Binary, Packet, PacketType, WirePacket, decode_text
 from antiphon.errors import PacketError, PayloadTooLarge, TransportError
 

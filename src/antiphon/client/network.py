@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from antiphon.client.address import Address
+from antiphon.client.explanation import explain
 from antiphon.client.options import ClientOptions
 from antiphon.errors import ConfigurationError
 
@@ -93,10 +94,39 @@ class Network:
         """Return the URL of a request."""
         return self.address.url(scheme, self.options.request_path, query)
 
-    def session(self) -> aiohttp.ClientSession:
-        """Return what makes the requests of polling."""
+    async def request(self, method: str, query: dict[str, str], body: bytes | None = None) -> tuple[int, bytes]:
+        """Send a request, and return the status and the body of the response.
+
+        Args:
+            method: ``GET`` or ``POST``.
+            query: the parameters of the URL.
+            body: what is sent.
+
+        Raises:
+            OSError: there was no response; ``explain`` says why.
+        """
+        # It takes half a second to import, and servers do without it.
+        import aiohttp  # noqa: PLC0415
+        from yarl import URL  # noqa: PLC0415
+
+        headers = {**self.headers, "Accept": "*/*"}
+        if body is not None:
+            headers["Content-Type"] = "text/plain;charset=UTF-8"
+        url = URL(self.url("http", query), encoded=True)
+        try:
+            async with self._open_session().request(method, url, data=body, headers=headers) as response:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, ValueError) as error:
+            raise ConnectionError(explain(error)) from error
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] in ("python_socks", "aiohttp_socks"):
+                raise ConnectionError(f"the proxy failed: {error}") from error
+            raise
+        finally:
+            self._forget_cookies()
+
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            # It takes half a second to import, and servers do without it.
             import aiohttp  # noqa: PLC0415
 
             proxy = self.proxy
@@ -128,7 +158,7 @@ class Network:
                 self._jar.update_cookies(self.options.cookies, URL(self.address.origin))
         return self._jar
 
-    def forget_cookies(self) -> None:
+    def _forget_cookies(self) -> None:
         """Drop what the server has set, unless it is to be kept."""
         if not self.options.with_credentials:
             self._jar = None

@@ -9,18 +9,15 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from antiphon.client.explanation import explain, explain_answer
 from antiphon.client.network import Network
-from antiphon.client.transport import NOBODY, Outgoing, Transport
+from antiphon.client.transport import NOBODY, Outgoing, Transport, TransportListener
 from antiphon.engineio.packet import decode_base64
 from antiphon.engineio.payload import SEPARATOR, encode_payload
 from antiphon.errors import PacketError, TransportError
 from antiphon.types import TransportName
-
-if TYPE_CHECKING:
-    import aiohttp
 
 __all__ = ["Polling"]
 
@@ -33,6 +30,9 @@ class Polling(Transport):
     """Requests that wait for packets, and requests that bring some."""
 
     name: TransportName = "polling"
+    is_open: bool
+    writable: bool
+    listener: TransportListener
 
     def __init__(self, network: Network, query: dict[str, str]) -> None:
         super().__init__(network, query)
@@ -128,37 +128,19 @@ class Polling(Transport):
         Raises:
             TransportError: it is not, or there was none.
         """
-        import aiohttp  # noqa: PLC0415 - half a second, which servers do without
-        from yarl import URL  # noqa: PLC0415
-
         network = self.network
         query = dict(self.query)
-        options = network.options
-        if options.timestamp_requests:
-            query[options.timestamp_param] = _timestamp()
-        headers = {**network.headers, "Accept": "*/*"}
-        if body is not None:
-            headers["Content-Type"] = "text/plain;charset=UTF-8"
+        if network.options.timestamp_requests:
+            query[network.options.timestamp_param] = _timestamp()
         try:
-            async with network.session().request(
-                method, URL(network.url("http", query), encoded=True), data=body, headers=headers
-            ) as response:
-                answer = await response.read()
-                return self._check(response, answer)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            status, answer = await network.request(method, query, body)
+        except OSError as error:
+            # A TimeoutError is one, too.
             raise self.error(explain(error), cause=error) from error
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] in ("python_socks", "aiohttp_socks"):
-                raise self.error(f"the proxy failed: {error}", cause=error) from error
-            raise
-        finally:
-            network.forget_cookies()
-
-    def _check(self, response: aiohttp.ClientResponse, answer: bytes) -> bytes:
-        if 200 <= response.status < 300:
+        if 200 <= status < 300:
             return answer
         text = answer.decode(errors="replace")
-        raise self.error(explain_answer(response.status, text), status=response.status, body=text[:1000])
+        raise self.error(explain_answer(status, text), status=status, body=text[:1000])
 
     def _fail(self, error: TransportError) -> None:
         if not self._closed:

@@ -160,6 +160,8 @@ class ClientSocket(ClientSocketEvents):
         "send_buffer",
     )
 
+    connected: bool
+
     def __init__(self, io: Manager, nsp: str, options: SocketOptions) -> None:
         super().__init__(io)
         self.nsp: str = nsp

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, overload
 
 from antiphon.client.stream import EventStream
 from antiphon.common.handlers import CATCH_ALL, EAGER, Ack, Handler
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ClientSocketEvents"]
 
 T = TypeVar("T")
+U = TypeVar("U")
+Ts = TypeVarTuple("Ts")
 
 _MAX_HELD: Final = 100
 """Events that wait for somebody to listen at all."""
@@ -196,7 +198,13 @@ class ClientSocketEvents(OrderedListeners):
     @overload
     async def wait_for(self, event: Event[tuple[T], object], *, timeout: float | None = None) -> T: ...
     @overload
-    async def wait_for(self, event: str | AnyEvent, *, timeout: float | None = None) -> Any: ...
+    async def wait_for(self, event: Event[tuple[()], object], *, timeout: float | None = None) -> None: ...
+    @overload
+    async def wait_for(
+        self, event: Event[tuple[T, U, *Ts], object], *, timeout: float | None = None
+    ) -> tuple[T, U, *Ts]: ...
+    @overload
+    async def wait_for(self, event: str, *, timeout: float | None = None) -> Any: ...
     async def wait_for(self, event: str | AnyEvent, *, timeout: float | None = None) -> Any:
         """Wait for the next event of a name.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Socket", "invoke", "refuse_coroutine"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
@@ -300,7 +301,11 @@ class Socket(AnyListeners):
     @overload
     def wait_for(self, event: Event[tuple[T], object], *, timeout: float | None = None) -> T: ...
     @overload
-    def wait_for(self, event: str | AnyEvent, *, timeout: float | None = None) -> Any: ...
+    def wait_for(self, event: Event[tuple[()], object], *, timeout: float | None = None) -> None: ...
+    @overload
+    def wait_for(self, event: Event[tuple[T, U, *Ts], object], *, timeout: float | None = None) -> tuple[T, U, *Ts]: ...
+    @overload
+    def wait_for(self, event: str, *, timeout: float | None = None) -> Any: ...
     def wait_for(self, event: str | AnyEvent, *, timeout: float | None = None) -> Any:
         """Return the oldest event of a name that no handler has taken; wait for the next if there is none.
 

@@ -14,10 +14,10 @@ from typing import Any, Final, cast
 import aiofastnet
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeResponse
 
-from antiphon.client.compression import HEADER, Compression, Offer
+from antiphon.client._compression import HEADER, Compression, Offer
+from antiphon.client._handshake import HandshakeProtocol, Refusal
 from antiphon.client.explanation import explain, explain_answer
 from antiphon.client.frames import LARGEST_SMALL_FRAME, small_text_frame
-from antiphon.client.handshake import HandshakeProtocol, Refusal
 from antiphon.client.network import Network
 from antiphon.client.transport import NOBODY, Outgoing, Transport
 from antiphon.common.picows_protocol import make_protocol
@@ -46,6 +46,8 @@ class WebSocket(Transport):
     """A WebSocket connection. What is sent within one turn of the event loop is written at once."""
 
     name: TransportName = "websocket"
+    is_open: bool
+    writable: bool
 
     def __init__(self, network: Network, query: dict[str, str]) -> None:
         super().__init__(network, query)
