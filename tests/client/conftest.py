@@ -125,3 +125,10 @@ def odd_server() -> Iterator[OddServer]:
     """A server of another kind."""
     with closing(OddServer()) as server:
         yield server
+
+
+@pytest.fixture
+def relay_by_itself(host: Host) -> Iterator[RecordingRelay]:
+    """A relay before the plain server, for clients that the test ends itself."""
+    with closing(RecordingRelay(host)) as relay:
+        yield relay

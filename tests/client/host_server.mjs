@@ -19,41 +19,45 @@ function keep(key, value) {
   numbers.get(key).push(value);
 }
 
+// Whoever wants no answer gets none.
+function nobody() {}
+
 function connection(io, socket) {
   const { id } = socket;
+  const take = (args) => (typeof args.at(-1) === "function" ? args.pop() : nobody);
   socket.on("echo", (...args) => socket.emit("echo", ...args));
-  socket.on("ask", (...args) => args.pop()(...args));
-  socket.on("message", (...args) => typeof args.at(-1) === "function" && args.pop()(...args));
-  socket.on("nothing", (answer) => answer());
+  socket.on("ask", (...args) => take(args)(...args));
+  socket.on("message", (...args) => take(args)(...args));
+  socket.on("nothing", (answer = nobody) => answer());
   socket.on("silence", () => {});
   socket.on("burst", (count) => {
     for (let number = 0; number < count; number++) socket.emit("burst", number);
   });
-  socket.on("number", (key, value, answer) => {
+  socket.on("number", (key, value, answer = nobody) => {
     keep(key, value);
-    answer?.(value);
+    answer(value);
   });
-  socket.on("reluctant", (key, value, times, answer) => {
+  socket.on("reluctant", (key, value, times, answer = nobody) => {
     keep(key, value);
     const name = `${key} ${value}`;
     tries.set(name, (tries.get(name) ?? 0) + 1);
-    if (tries.get(name) >= times) answer?.(value);
+    if (tries.get(name) >= times) answer(value);
   });
   socket.on("question", (limit, ...args) => {
-    const answer = args.pop();
+    const answer = take(args);
     socket.timeout(limit).emit("question", ...args, (error, ...answers) => answer(error?.message ?? null, ...answers));
   });
   socket.on("tell", (event, ...args) => {
-    const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    const answer = take(args);
     socket.nsp.emit(event, ...args);
-    answer?.(true);
+    answer(true);
   });
   socket.on("kick", (close) => socket.disconnect(close === true));
   socket.on("end", () => socket.conn.close());
   socket.on("raw", (text) => socket.conn.write(text));
-  socket.on("join", (room, answer) => {
+  socket.on("join", (room, answer = nobody) => {
     socket.join(room);
-    answer?.();
+    answer();
   });
   socket.on("handshake", (answer) => {
     const { auth, query, headers } = socket.handshake;

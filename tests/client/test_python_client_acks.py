@@ -219,6 +219,7 @@ def test_acknowledgements_fail_when_either_side_disconnects(host: Host, connect:
     assert caught.value.reason == "io server disconnect"
     guest.connect()
     awaited = guest.begin("emit_with_ack", "silence")
+    assert guest.emit_with_ack("ask", 1) == 1
     guest.disconnect()
     with pytest.raises(Disconnected) as caught:
         awaited.result(5)

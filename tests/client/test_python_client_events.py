@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 from typing import Any
 
@@ -52,7 +51,7 @@ def test_events_keep_their_order_both_ways(host: Host, connect: Connect) -> None
 
 
 def test_names_of_events_are_any_text(host: Host, connect: Connect, witness: Guest) -> None:
-    names = ["", " ", "a,b", "ünï☃", '"', "message", "error", "newListener", "*"]
+    names = ["", " ", "a,b", "ünï☃", '"', "message", "error", "*"]
     guest = connect(host)
     seen: list[list[Any]] = []
     guest.on_any(lambda *args: seen.append(list(args)))
@@ -89,7 +88,9 @@ def test_typed_events_are_names(host: Host, connect: Connect) -> None:
     assert waiting.result(5) == "awaited"
 
 
-@pytest.mark.parametrize("name", ["connect", "connect_error", "disconnect", "disconnecting"])
+@pytest.mark.parametrize(
+    "name", ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
+)
 def test_names_of_the_protocol_cannot_be_emitted(host: Host, connect: Connect, name: str) -> None:
     guest = connect(host)
     with pytest.raises(ReservedEventError, match=f'"{name}" is a reserved event name') as caught:
@@ -103,8 +104,8 @@ def test_names_of_the_protocol_cannot_be_emitted(host: Host, connect: Connect, n
 
 def test_what_cannot_be_encoded_is_told_at_once(host: Host, connect: Connect) -> None:
     guest = connect(host)
-    with pytest.raises(EncodeError, match="datetime"):
-        guest.emit("echo", datetime.datetime.now(datetime.UTC))
+    with pytest.raises(EncodeError, match="complex"):
+        guest.emit("echo", [{"deep": 1j}])
     with pytest.raises(EncodeError, match="object"):
         guest.emit_with_ack("ask", object())
     with pytest.raises(ConfigurationError, match="name of an event"):

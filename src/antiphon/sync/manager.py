@@ -12,9 +12,10 @@ from antiphon.client.address import Address
 from antiphon.client.manager import Manager as AsyncManager
 from antiphon.client.options import ClientOptions, ManagerOptionsDict, SocketOptionsDict
 from antiphon.client.states import ManagerState
-from antiphon.common.handlers import Handler
+from antiphon.common.handlers import Handler, HandlerFunctionT
 from antiphon.common.listeners import Listeners
 from antiphon.errors import ConfigurationError, Disconnected
+from antiphon.event import AnyEvent
 from antiphon.sync.portal import Portal
 from antiphon.sync.socket import Socket, invoke, refuse_coroutine
 from antiphon.sync.worker import Worker
@@ -186,6 +187,10 @@ class Manager(Listeners):
         handlers = None if self._handlers is None else self._handlers.get(event)
         for handler in handlers or ():
             invoke(self, handler, event, list(args), None, self._handlers)
+
+    def _register(self, event: str | AnyEvent, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
+        # Handlers run in a thread in any case.
+        return super()._register(event, handler, thread=False, once=once)
 
     def _accept(self, handler: Handler) -> None:
         if handler.is_async:

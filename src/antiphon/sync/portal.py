@@ -124,6 +124,9 @@ class Portal:
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return wait_for_future(future, timeout)
+        except concurrent.futures.CancelledError:
+            # Another thread has closed the client.
+            raise Disconnected("the client has been closed") from None
         except BaseException:
             future.cancel()
             raise

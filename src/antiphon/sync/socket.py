@@ -13,9 +13,9 @@ from antiphon.client.manager import Manager as AsyncManager
 from antiphon.client.options import Auth, SocketOptionsDict, check_auth
 from antiphon.client.socket import ClientSocket
 from antiphon.client.states import SocketState
-from antiphon.common.handlers import CATCH_ALL, Ack, Context, Handler, Handlers
+from antiphon.common.handlers import CATCH_ALL, Ack, Context, Handler, HandlerFunctionT, Handlers
 from antiphon.common.listeners import AnyListeners
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, Disconnected
 from antiphon.event import AnyEvent, Event
 from antiphon.socketio.packet import check_event_name
 from antiphon.sync.emitter import Emitter
@@ -250,6 +250,8 @@ class Socket(AnyListeners):
 
     def await_ack(self, flags: Flags, event: str | AnyEvent, args: Sequence[object]) -> Any:
         """Emit an event in a special way, and wait for its acknowledgement; see :meth:`emit_with_ack`."""
+        if not self._core.active:
+            raise Disconnected("the socket is not connected, no answer will come; call connect() first")
         return self.io.portal.run(self._core.await_ack(flags, event, args))
 
     def timeout(self, seconds: float) -> Emitter:
@@ -349,6 +351,10 @@ class Socket(AnyListeners):
 
     def _on_end(self, error: Exception, quietly: bool) -> None:
         self._inbox.end(error, quietly=quietly)
+
+    def _register(self, event: str | AnyEvent, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
+        # Handlers run in a thread in any case.
+        return super()._register(event, handler, thread=False, once=once)
 
     def _accept(self, handler: Handler) -> None:
         if handler.is_async:
