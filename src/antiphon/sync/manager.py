@@ -188,7 +188,14 @@ class Manager(Listeners):
         for handler in handlers or ():
             invoke(self, handler, event, list(args), None, self._handlers)
 
-    def _register(self, event: str | AnyEvent, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
+    def _register(
+        self,
+        event: str | AnyEvent,
+        handler: HandlerFunctionT | None,
+        *,
+        thread: bool,
+        once: bool,
+    ) -> object:
         # Handlers run in a thread in any case.
         return super()._register(event, handler, thread=False, once=once)
 

@@ -352,7 +352,14 @@ class Socket(AnyListeners):
     def _on_end(self, error: Exception, quietly: bool) -> None:
         self._inbox.end(error, quietly=quietly)
 
-    def _register(self, event: str | AnyEvent, handler: HandlerFunctionT | None, *, thread: bool, once: bool) -> object:
+    def _register(
+        self,
+        event: str | AnyEvent,
+        handler: HandlerFunctionT | None,
+        *,
+        thread: bool,
+        once: bool,
+    ) -> object:
         # Handlers run in a thread in any case.
         return super()._register(event, handler, thread=False, once=once)
 
