@@ -193,10 +193,9 @@ class Manager(Listeners):
         event: str | AnyEvent,
         handler: HandlerFunctionT | None,
         *,
-        thread: bool,
+        thread: bool,  # noqa: ARG002 - handlers run in a thread in any case
         once: bool,
     ) -> object:
-        # Handlers run in a thread in any case.
         return super()._register(event, handler, thread=False, once=once)
 
     def _accept(self, handler: Handler) -> None:
