@@ -197,8 +197,8 @@ def test_acknowledgements_that_cannot_come_any_more_fail_at_once(relay: Recordin
     # Without a limit a function has no place for an error: it is never called.
     guest.emit("silence", ack=guest.noter("unlimited"))
     assert guest.emit_with_ack("ask", 1) == 1
-    relay.cut()
-    reason, _ = guest.expect("disconnect")
+    with relay.cut_off():
+        reason, _ = guest.expect("disconnect")
     for future in (awaited, limited):
         with pytest.raises(Disconnected, match="the connection was lost") as caught:
             future.result(5)

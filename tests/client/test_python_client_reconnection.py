@@ -21,6 +21,12 @@ def names(guest: Guest) -> list[str]:
     return [report["event"] for report in guest.seen.all]
 
 
+def lose(relay: RecordingRelay, guest: Guest) -> None:
+    """Cut the connection until the client notices: between two polls there is none."""
+    with relay.cut_off():
+        guest.expect("disconnect")
+
+
 def test_it_comes_back_with_another_id(relay: RecordingRelay, connect: Connect) -> None:
     guest = connect(relay, noting=["echo"])
     first = guest.id
@@ -48,6 +54,9 @@ def test_the_events_of_a_reconnection_come_in_their_order(relay: RecordingRelay,
     guest.expect("connect")
     until(lambda: guest.count("reconnect"))
     seen = names(guest)[1:]
+    if seen[0] == "error":
+        # A request that failed is an error, the end of a WebSocket is none.
+        del seen[0]
     # Whether it failed once more depends on the moment.
     failure = ["reconnect_attempt", "error", "connect_error", "reconnect_error"]
     attempts = (len(seen) - 6) // 4
@@ -61,12 +70,13 @@ def test_the_events_of_a_reconnection_come_in_their_order(relay: RecordingRelay,
     assert guest.all("reconnect") == [[attempts + 1]]
     [error] = guest.all("reconnect_error")[0]
     assert isinstance(error, ConnectError)
-    assert guest.all("error")[0] == guest.all("connect_error")[0] == [error]
+    assert [error] in guest.all("error")
+    assert guest.all("connect_error")[0] == [error]
     # The next time it counts anew.
-    relay.cut()
+    lose(relay, guest)
     guest.expect("connect")
     until(lambda: guest.count("reconnect") == 2)
-    assert guest.all("reconnect")[1] == [1]
+    assert guest.all("reconnect_attempt")[attempts + 1] == [1]
 
 
 def test_it_gives_up_after_so_many_attempts(
@@ -91,8 +101,7 @@ def test_it_gives_up_after_so_many_attempts(
 def test_it_does_not_reconnect_if_that_is_not_wanted(relay: RecordingRelay, connect: Connect) -> None:
     guest = connect(relay, reconnection=False)
     guest.watch("close", "reconnect_attempt")
-    relay.cut()
-    guest.expect("disconnect")
+    lose(relay, guest)
     guest.expect("close")
     until(lambda: not guest.active)
     guest.connect()
@@ -194,8 +203,7 @@ def test_who_disconnects_while_it_reconnects_stays_away(relay: RecordingRelay, c
 def test_it_comes_back_again_and_again(relay: RecordingRelay, connect: Connect) -> None:
     guest = connect(relay, noting=["echo"])
     for number in range(10):
-        relay.cut()
-        guest.expect("disconnect")
+        lose(relay, guest)
         guest.expect("connect")
         guest.emit("echo", number)
         assert guest.expect("echo") == [number]

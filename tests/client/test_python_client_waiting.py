@@ -84,7 +84,8 @@ def test_who_waits_is_told_that_the_client_is_not_let_in_again(relay: RecordingR
     guest = connect(relay)
     waiting = guest.begin("wait_for", "never")
     guest.put("auth", {"refuse": True})
-    relay.cut()
+    with relay.cut_off():
+        guest.expect("disconnect")
     with pytest.raises(ConnectionRefused, match="not you"):
         waiting.result(10)
 
@@ -130,7 +131,8 @@ async def test_events_go_on_after_a_lost_connection_and_fail_when_it_is_given_up
     async with antiphon.connect(relay.url, transports=[transport], reconnection_attempts=3, **QUICK) as socket:
         events, handled = socket.events(), []
         socket.on("echo", handled.append)
-        relay.cut()
+        with relay.cut_off():
+            await socket.wait_for("disconnect", timeout=10)
         await socket.wait_for("connect", timeout=10)
         socket.emit("echo", "again")
         assert await anext(events) == ("echo", "again")

@@ -32,9 +32,11 @@ logger: logging.Logger = logging.getLogger("antiphon.client")
 _MAX_MESSAGE_SIZE: Final = 100 * 2**20
 """Bytes of a message that is taken. JavaScript: ``maxPayload`` of ``ws``."""
 _READ_BUFFER_SIZE: Final = 16 * 1024
-_CLOSE_TIMEOUT: Final = 5.0
+_CLOSE_TIMEOUT: Final = 2.0
 """Seconds that the server has to answer a close frame."""
 _KEYS_AT_ONCE: Final = 256
+_MOST_AT_ONCE: Final = 256
+"""Small frames that are collected for one write."""
 
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
@@ -205,6 +207,9 @@ class WebSocket(Transport):
         out = self._out
         if not out:
             self._loop.call_soon(self._flush)
+        elif len(out) >= _MOST_AT_ONCE:
+            # So the transport gets to say that it is too much.
+            self._flush()
         keys = self._keys
         if not keys:
             pool = os.urandom(4 * _KEYS_AT_ONCE)

@@ -81,7 +81,7 @@ class Manager(Listeners):
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
-        self._old: set[Engine] = set()
+        self._retired: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"<Manager of {self.address.origin}, {self.state.value}>"
@@ -159,6 +159,8 @@ class Manager(Listeners):
     def _attempt(self) -> None:
         self._decoder = self._parser.decoder()
         self._json = self._decoder if isinstance(self._decoder, JSONDecoder) else None
+        if self.engine is not None:
+            self._retire(self.engine)
         self.engine = engine = Engine(self.network, _Session(self))
         if self.options.timeout is not None:
             self._timer = asyncio.get_running_loop().call_later(self.options.timeout, self._on_timeout)
@@ -179,8 +181,13 @@ class Manager(Listeners):
             session = engine.listener
             if isinstance(session, _Session):
                 session.manager = None
-            self._old.add(engine)
             engine.close()
+
+    def _retire(self, engine: Engine) -> None:
+        """Remember that something of a session is left until it is not."""
+        gone = asyncio.get_running_loop().create_task(engine.wait_closed())
+        self._retired.add(gone)
+        gone.add_done_callback(self._retired.discard)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -261,7 +268,7 @@ class Manager(Listeners):
         """Take the text of a message, an Engine.IO packet."""
         json, root = self._json, self._root
         try:
-            is_plain = data[:3] == _PLAIN_EVENT and not self._handlers
+            is_plain = data[:3] == _PLAIN_EVENT and not self._watches_packets()
             if root is not None and is_plain and json is not None and json.pending is None:
                 root.receive_event(decode_event(data[2:]), None)
                 return
@@ -271,6 +278,9 @@ class Manager(Listeners):
         else:
             if packet is not None:
                 self._on_packet(packet)
+
+    def _watches_packets(self) -> bool:
+        return self._handlers is not None and self._handlers.get("packet") is not None
 
     def receive_binary(self, data: bytes) -> None:
         """Take a binary message."""
@@ -283,8 +293,7 @@ class Manager(Listeners):
                 self._on_packet(packet)
 
     def _on_packet(self, packet: Packet) -> None:
-        if self._handlers:
-            self.fire("packet", packet)
+        self.fire("packet", packet)
         socket = self.nsps.get(packet.nsp)
         if socket is not None and socket.active:
             socket.on_packet(packet)
@@ -368,10 +377,10 @@ class Manager(Listeners):
         if before is not None and not before.done():
             await asyncio.wait([before])
         engine = self.engine
-        for old in [*self._old, *([engine] if engine is not None else [])]:
-            if old.ready_state in ("closing", "closed"):
-                await old.wait_closed()
-            self._old.discard(old)
+        if engine is not None and engine.ready_state in ("closing", "closed"):
+            await engine.wait_closed()
+        if self._retired:
+            await asyncio.wait(list(self._retired))
         if self.state in (ManagerState.CLOSED, ManagerState.FAILED):
             await self.network.close()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 _PROXIES: Final = ("http", "socks4", "socks5", "socks5h")
+_websocket_worked: Final[set[str]] = set()
+"""The origins. JavaScript: ``priorWebsocketSuccess``, which is one for all servers."""
 _RESERVED: Final = frozenset({"EIO", "transport", "sid", "j", "b64"})
 
 
@@ -33,7 +35,6 @@ class Network:
     Attributes:
         query: the parameters of every request; may be changed between connections.
         headers: the headers of every request; may be changed between connections.
-        websocket_worked: whether the last connection was one of WebSocket, for ``remember_upgrade``.
 
     Raises:
         ConfigurationError: the proxy cannot be used.
@@ -46,10 +47,18 @@ class Network:
         for name in _RESERVED & self.query.keys():
             raise ConfigurationError(f"the query parameter {name} belongs to the protocol; take another name")
         self.headers: dict[str, str] = dict(options.extra_headers or {})
-        self.websocket_worked: bool = False
         self._session: aiohttp.ClientSession | None = None
         self._jar: aiohttp.CookieJar | None = None
         self._check_proxy(self.proxy)
+
+    @property
+    def websocket_worked(self) -> bool:
+        """Whether the last connection to this server was one of WebSocket, for ``remember_upgrade``."""
+        return self.address.origin in _websocket_worked
+
+    @websocket_worked.setter
+    def websocket_worked(self, worked: bool) -> None:
+        (_websocket_worked.add if worked else _websocket_worked.discard)(self.address.origin)
 
     # TLS
 

@@ -22,6 +22,8 @@ from antiphon.types import TransportName
 __all__ = ["Polling"]
 
 _CLOSE: Final = b"1"
+_GOODBYE: Final = 2.0
+"""Seconds that the last packets may take, and the goodbye after them."""
 _HANDSHAKE: Final = b"0{"
 _BASE64: Final = b"b"
 
@@ -186,8 +188,8 @@ class Polling(Transport):
     async def _say_goodbye(self, sending: asyncio.Task[None] | None) -> None:
         try:
             if sending is not None and not sending.done():
-                await asyncio.wait([sending], timeout=5)
-            async with asyncio.timeout(5):
+                await asyncio.wait([sending], timeout=_GOODBYE)
+            async with asyncio.timeout(_GOODBYE):
                 await self._request("POST", _CLOSE)
         except (TransportError, TimeoutError):
             # It is over in any case.
