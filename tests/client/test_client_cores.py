@@ -226,3 +226,9 @@ def test_a_response_is_explained(status, body, words):
 
 def test_a_long_response_is_shown_in_part():
     assert len(explain_answer(500, "x" * 10_000)) < 300
+
+
+def test_a_session_that_was_answered_before_has_just_ended():
+    body = '{"code":1,"message":"Session ID unknown"}'
+    assert "sticky" in explain_answer(400, body, answered=1)
+    assert "sticky" not in explain_answer(400, body, answered=2)

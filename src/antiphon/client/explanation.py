@@ -57,18 +57,24 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def explain_answer(status: int, body: str) -> str:
-    """Say what an HTTP response means that is not the one of a Socket.IO server."""
+def explain_answer(status: int, body: str, *, answered: int = 0) -> str:
+    """Say what an HTTP response means that is not the one of a Socket.IO server.
+
+    Args:
+        status: of the response.
+        body: of the response.
+        answered: how many requests of the session the server has answered before.
+    """
     shown = " ".join(body.split())
     if len(shown) > _BODY_SHOWN:
         shown = shown[:_BODY_SHOWN] + "..."
     text = f"the server answered {status}" + (f": {shown}" if shown else "")
     if "Unsupported protocol version" in body:
         text += " (it speaks Socket.IO 2; take a newer server)"
-    elif "Session ID unknown" in body:
+    elif "Session ID unknown" in body and answered <= 1:
         text += " (another process got the request: several processes need sticky sessions, or WebSocket only)"
     elif status == 200 and _EIO3_PAYLOAD.match(body):
         text += " (it speaks Socket.IO 2; take a newer server)"
-    elif status in {404, 200}:
+    elif status in {404, 200} and "socket.io" not in body.lower():
         text += " (is there a Socket.IO server at this path? path= says where it is)"
     return text

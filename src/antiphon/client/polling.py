@@ -39,6 +39,7 @@ class Polling(Transport):
     def __init__(self, network: Network, query: dict[str, str]) -> None:
         super().__init__(network, query)
         self._closed = False
+        self._answered = 0
         self._is_polling = False
         self._paused = False
         self._on_pause: Callable[[], None] | None = None
@@ -140,9 +141,10 @@ class Polling(Transport):
             # A TimeoutError is one, too.
             raise self.error(explain(error), cause=error) from error
         if 200 <= status < 300:
+            self._answered += 1
             return answer
         text = answer.decode(errors="replace")
-        raise self.error(explain_answer(status, text), status=status, body=text[:1000])
+        raise self.error(explain_answer(status, text, answered=self._answered), status=status, body=text[:1000])
 
     def _fail(self, error: TransportError) -> None:
         if not self._closed:
