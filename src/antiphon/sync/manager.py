@@ -218,4 +218,6 @@ class Manager(Listeners):
 def _close_all() -> None:
     """Let what was emitted get out, and tell the servers, when the program ends."""
     for manager in list(_open):
+        for socket in manager.nsps.values():
+            socket.end(at_once=True)
         manager.finish(at_once=True)

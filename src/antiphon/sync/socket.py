@@ -136,7 +136,7 @@ class Socket(AnyListeners):
             self.io.portal.run(self._until_connected())
         except BaseException:
             if not self._core.connected:
-                self._disconnect(at_once=True)
+                self.end(at_once=True)
             raise
         return self
 
@@ -153,17 +153,22 @@ class Socket(AnyListeners):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._disconnect(at_once=kind is not None)
+        self.end(at_once=kind is not None)
 
     def disconnect(self) -> None:
         """Disconnect, and end the threads if no other socket needs them. It does not connect again by itself."""
-        self._disconnect(at_once=False)
+        self.end(at_once=False)
 
     def close(self) -> None:
         """Disconnect. The same as :meth:`disconnect`."""
         self.disconnect()
 
-    def _disconnect(self, *, at_once: bool) -> None:
+    def end(self, *, at_once: bool) -> None:
+        """Disconnect.
+
+        Args:
+            at_once: do not wait for handlers.
+        """
         if self._core.active:
             self.io.portal.call(self._core.disconnect)
         self.io.release(at_once=at_once)

@@ -145,6 +145,7 @@ class ChaosProxy:
     Attributes:
         mode: what becomes of new connections: ``pass``; ``swallow``, what is sent is never answered; ``reset`` at once;
             or ``bad gateway``, every request is answered with 502 and a page.
+        spoils_websocket: a request for WebSocket is answered in that way too, in every mode.
         delay: seconds that everything takes in each direction.
         accepted: connections so far.
         cuts: how often all connections were cut at random.
@@ -154,6 +155,7 @@ class ChaosProxy:
         self.port = free_port()
         self.target = target
         self.mode: Mode = "pass"
+        self.spoils_websocket = False
         self.delay = 0.0
         self.accepted = 0
         self.cuts = 0
@@ -231,7 +233,7 @@ class ChaosProxy:
     def pass_on(self, source: _End, data: bytes) -> None:
         """Pass on what has come, as far as nothing happens to it."""
         link = source.link
-        if link.mode == "bad gateway":
+        if link.mode == "bad gateway" or (self.spoils_websocket and b"transport=websocket" in data[:200]):
             self._answer(link, data)
             return
         if link.mode == "swallow" or link.frozen:
@@ -256,6 +258,8 @@ class ChaosProxy:
 
     def close(self) -> None:
         """End it, and all that goes through it."""
+        if self.loop.is_closed():
+            return
         self.refuse()
         self.cut()
 

@@ -5,32 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import antiphon
-from antiphon import AckTimeout, ClientSocket, Disconnected
-from chaos_helpers import QUICK, Memory, Residue, Witness, sessions, true
+from antiphon import AckTimeout, ClientSocket, ConnectError, Disconnected, SocketState
+from chaos_helpers import QUICK, TRANSPORTS, Memory, Residue, Witness, sessions, true
 from chaos_hosts import ChaosServer
-from chaos_proxy import ChaosProxy
+from chaos_proxy import PAGE, ChaosProxy, Manner
 
 ProxyTo = Callable[[ChaosServer], ChaosProxy]
 
 pytestmark = [pytest.mark.filterwarnings("error::ResourceWarning"), pytest.mark.usefixtures("no_errors")]
 
 
-async def poke(socket: ClientSocket, padding: object = None) -> None:
-    """Let a tick come, and an acknowledgement, if they can."""
-    with contextlib.suppress(Disconnected, AckTimeout):
-        await socket.emit_with_ack("poke", padding, timeout=3)
-
-
 async def poke_while(socket: ClientSocket, condition: Callable[[], bool], padding: object = None) -> None:
-    """Keep the connection busy."""
+    """Keep the connection busy: ticks come, and acknowledgements, if they can."""
 
     async def poke_on() -> None:
         while condition():
-            await poke(socket, padding)
+            with contextlib.suppress(Disconnected, AckTimeout):
+                await socket.emit_with_ack("poke", padding, timeout=3)
 
     async with asyncio.timeout(60):
         await asyncio.gather(*[poke_on() for _ in range(4)])
@@ -42,21 +38,229 @@ async def is_well(socket: ClientSocket) -> None:
     assert await socket.emit_with_ack("poke", timeout=10) is True
 
 
+@contextlib.asynccontextmanager
+async def client(url: str, **options: Any) -> Any:
+    """Connect a client, and see that nothing is left of it in the end; yields it and its witness."""
+    residue = Residue()
+    async with antiphon.connect(url, **{**QUICK, **options}) as socket:
+        witness = Witness(socket)
+        yield socket, witness
+        witness.check()
+    assert residue.tasks() == []
+    # A closed connection is gone in the next turn of the event loop.
+    await asyncio.sleep(0)
+    assert residue.files() == []
+    assert residue.threads() == []
+
+
+# Cuts
+
+
 async def test_it_comes_back_from_cuts_at_random(
     server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(server)
-    residue = Residue()
-    async with antiphon.connect(proxy.url, transports=transports, **QUICK) as socket:
-        witness = Witness(socket)
+    async with client(proxy.url, transports=transports) as (socket, witness):
         proxy.cut_at_random(100, 8_000 if transports == ["websocket"] else 20_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
         await is_well(socket)
-        witness.check()
         # Some cuts come before the connection is made.
         assert 20 < len(witness.disconnects) <= 100
         assert set(witness.disconnects) <= {"transport close", "transport error"}
-    assert socket.state.value == "inactive"
-    assert residue.tasks() == []
-    proxy.close()
-    assert residue.files() == []
+        proxy.cut()
+    assert socket.state is SocketState.INACTIVE
+
+
+async def test_it_comes_back_when_it_is_cut_while_it_connects(
+    server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    async with client(proxy.url, transports=transports) as (socket, witness):
+        # That is about as much as it takes to connect and to upgrade.
+        proxy.cut_at_random(100, 1_500)
+        await poke_while(socket, lambda: proxy.is_cutting)
+        await is_well(socket)
+        assert len(witness.errors) > 10
+
+
+async def test_it_comes_back_from_cuts_of_a_slow_network(
+    server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    proxy.delay = 0.01
+    async with client(proxy.url, transports=transports) as (socket, _):
+        proxy.cut_at_random(20, 4_000)
+        await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
+        await is_well(socket)
+
+
+@pytest.mark.parametrize("manner", ["fin", "rst"])
+async def test_its_memory_is_flat(
+    serve: Callable[..., ChaosServer], proxy_to: ProxyTo, transports: list[str], manner: Manner, nothing_left: Residue
+) -> None:
+    proxy = proxy_to(serve("antiphon"))
+    async with client(proxy.url, transports=transports) as (socket, witness):
+
+        async def cycle(times: int) -> None:
+            for _ in range(times):
+                await is_well(socket)
+                if transports == TRANSPORTS["upgrade"]:
+                    await true(lambda: socket.io.transport_name == "websocket")
+                before = witness.connects
+                proxy.cut(manner)
+                await true(lambda: witness.connects > before)  # noqa: B023 - waited for at once
+
+        await cycle(20)
+        with contextlib.closing(Memory()) as memory:
+            await cycle(10)
+            before = memory.now()
+            await cycle(40)
+            # What the witness remembers of 40 connections is some 10 kB; a session that is kept would be as much alone.
+            assert memory.now() - before < 40_000
+        assert max(sessions().values()) <= 2
+
+
+# Silence
+
+
+async def test_it_comes_back_from_half_open_connections(
+    pinging_server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(pinging_server)
+    async with client(proxy.url, transports=transports) as (socket, witness):
+        for times in range(1, 4):
+            if transports == TRANSPORTS["upgrade"]:
+                await true(lambda: socket.io.transport_name == "websocket")
+            proxy.freeze()
+            socket.emit("number", times)
+            await true(lambda: len(witness.disconnects) == times)  # noqa: B023 - waited for at once
+            await is_well(socket)
+        assert set(witness.disconnects) == {"ping timeout"}
+        # Emitted before the silence was noticed: it is lost, as it always is without retries.
+        assert pinging_server.numbers == []
+
+
+async def test_it_may_leave_at_once_after_a_half_open_connection(
+    pinging_server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(pinging_server)
+    async with client(proxy.url, transports=transports) as (socket, witness):
+        if transports == TRANSPORTS["upgrade"]:
+            await true(lambda: socket.io.transport_name == "websocket")
+        proxy.freeze()
+        await true(lambda: witness.disconnects == ["ping timeout"])
+        await is_well(socket)
+
+
+async def test_it_may_leave_during_the_silence(
+    pinging_server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(pinging_server)
+    async with client(proxy.url, transports=transports) as (_, _):
+        proxy.freeze()
+
+
+async def test_it_goes_on_when_a_black_hole_is_gone(
+    server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    async with client(proxy.url, transports=transports, timeout=0.1) as (socket, witness):
+        proxy.mode = "swallow"
+        proxy.cut()
+        await true(lambda: len(witness.errors) == 10)
+        # It holds on to none of the attempts before.
+        assert max(sessions().values()) <= 3
+        proxy.mode = "pass"
+        await is_well(socket)
+        assert len(witness.disconnects) == 1
+        error = witness.errors[-1]
+        assert isinstance(error, ConnectError)
+        assert str(error) == f"cannot connect to {proxy.url} by {transports[0]}: no answer within 0.1 s"
+
+
+# Wrong answers
+
+
+async def test_it_goes_on_when_a_proxy_has_stopped_to_answer_502(
+    server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    proxy.mode = "bad gateway"
+    errors: list[ConnectError] = []
+    socket = antiphon.connect(proxy.url, transports=transports, **QUICK)
+    socket.on("connect_error", errors.append)
+    await true(lambda: len(errors) >= 3)
+    proxy.mode = "pass"
+    await socket
+    witness = Witness(socket)
+    await is_well(socket)
+    proxy.mode = "bad gateway"
+    proxy.cut()
+    await true(lambda: len(witness.errors) >= 3)
+    proxy.mode = "pass"
+    await is_well(socket)
+    witness.check()
+    for error in [*errors, *witness.errors]:
+        assert isinstance(error, ConnectError)
+        assert (error.status, error.body, error.transport) == (502, PAGE, transports[0])
+        assert str(error).startswith(f"cannot connect to {proxy.url} by {transports[0]}: the server answered 502: <html>")
+    await socket.disconnect()
+
+
+async def test_it_stays_with_polling_while_a_proxy_spoils_the_upgrade(
+    server: ChaosServer, proxy_to: ProxyTo, nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    proxy.spoils_websocket = True
+    async with client(proxy.url) as (socket, witness):
+        failed: list[Exception] = []
+        socket.io.on("upgrade_error", failed.append)
+        for _ in range(3):
+            await is_well(socket)
+            assert socket.io.transport_name == "polling"
+            count = len(failed)
+            proxy.cut()
+            await true(lambda: len(failed) > count)  # noqa: B023 - waited for at once
+        assert {getattr(error, "status", None) for error in failed} <= {502, None}
+        proxy.spoils_websocket = False
+        proxy.cut()
+        await true(lambda: socket.io.transport_name == "websocket")
+        assert len(witness.disconnects) == 4
+
+
+async def test_it_comes_back_when_nobody_listened_for_a_while(
+    server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    async with client(proxy.url, transports=transports) as (socket, witness):
+        proxy.refuse()
+        proxy.cut()
+        await true(lambda: len(witness.errors) >= 5)
+        refused = [str(error) for error in witness.errors]
+        proxy.mode = "reset"
+        proxy.listen()
+        await true(lambda: len(witness.errors) >= len(refused) + 5)
+        proxy.mode = "pass"
+        await is_well(socket)
+        assert set(refused) == {
+            f"cannot connect to {proxy.url} by {transports[0]}: the connection was refused: nothing listens there"
+        }
+        assert len(witness.disconnects) == 1
+
+
+async def test_what_is_emitted_offline_arrives_once(
+    server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
+) -> None:
+    proxy = proxy_to(server)
+    async with client(proxy.url, transports=transports) as (socket, witness):
+        for first in range(0, 1_000, 20):
+            proxy.refuse()
+            proxy.cut("rst" if first % 40 else "fin")
+            await true(lambda: not socket.connected)
+            for number in range(first, first + 20):
+                socket.emit("number", number)
+            proxy.listen()
+            await true(lambda: len(server.numbers) >= first + 20)  # noqa: B023 - waited for at once
+        await is_well(socket)
+        assert server.numbers == list(range(1_000))
+        assert len(witness.disconnects) == 50
