@@ -20,6 +20,7 @@ import antiphon
 import antiphon.sync
 from antiphon import ClientEmitter, ClientSocket
 from antiphon.sync import Emitter, Socket
+from hosts import RecordingRelay
 from interop_driver import WAIT, Reports, until
 
 __all__ = ["AsyncioFace", "BlockingFace", "Face", "Guest", "Remote"]
@@ -100,6 +101,23 @@ class Guest(Remote):
         manager = self.face.call(getattr, self.target, "io")
         for event in events:
             self.face.call(manager.on, event, self.noter(event))
+
+    @property
+    def core(self) -> ClientSocket:
+        """The socket of the asyncio client, which the blocking one has inside."""
+        return self.target if isinstance(self.target, ClientSocket) else self.target._core
+
+    @property
+    def buffered(self) -> int:
+        """How many events wait for the connection."""
+        return len(self.core.send_buffer)
+
+    def rest(self, relay: RecordingRelay) -> None:
+        """Wait until a poll is on its way through a relay, and nothing else; by WebSocket there is nothing to wait for."""
+        engine = self.core.io.engine
+        assert engine is not None
+        if engine.transport.name == "polling":
+            until(lambda: engine.transport.writable and not engine.write_buffer and relay.is_asking)
 
     def use(self, transport: str) -> None:
         """Wait until a transport is in use."""
@@ -189,7 +207,7 @@ class Face(ABC):
         self.managers.clear()
         until(lambda: not self.leftovers(), 8)
         problems, self.problems = self.problems, []
-        assert problems == []
+        assert not problems, "\n".join(problems)
 
 
 class AsyncioFace(Face):

@@ -28,7 +28,7 @@ function connection(io, socket) {
   socket.on("echo", (...args) => socket.emit("echo", ...args));
   socket.on("ask", (...args) => take(args)(...args));
   socket.on("message", (...args) => take(args)(...args));
-  socket.on("nothing", (answer = nobody) => answer());
+  socket.on("nothing", (...args) => take(args)());
   socket.on("silence", () => {});
   socket.on("burst", (count) => {
     for (let number = 0; number < count; number++) socket.emit("burst", number);

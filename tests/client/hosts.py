@@ -112,19 +112,6 @@ def run_hosts(kind: str, certificates: Certificates) -> Iterator[dict[str, Host]
         process.stdout.close()
 
 
-class _Tap:
-    """A socket that remembers what was read from it."""
-
-    def __init__(self, source: socket.socket, log: bytearray) -> None:
-        self._source = source
-        self._log = log
-
-    def recv(self, size: int) -> bytes:
-        data = self._source.recv(size)
-        self._log.extend(data)
-        return data
-
-
 class RecordingRelay(Relay):
     """A relay before a server: it remembers what has passed, and can hold it up for a while."""
 
@@ -136,7 +123,18 @@ class RecordingRelay(Relay):
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         is_client = any(source is near for near, _ in list(self._pairs))
-        super()._pass_on(_Tap(source, self.from_clients if is_client else self.from_server), sink)  # type: ignore[arg-type]
+        log = self.from_clients if is_client else self.from_server
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self._flows.wait()
+                if is_client:
+                    self._asking.add(source)
+                else:
+                    self._asking.discard(sink)
+                log.extend(data)
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
 
     def resume(self) -> None:
         """Pass on what was held up, and all that follows."""

@@ -29,9 +29,9 @@ def test_what_is_emitted_without_a_connection_waits_for_one_in_order(relay: Reco
             guest.emit("echo", number, b"%d" % number)
         guest.compress(False).emit("echo", 20, b"20")
         guest.send("a message")
-        assert len(guest.send_buffer) == 22
+        assert guest.buffered == 22
     assert [guest.expect("echo") for _ in range(21)] == [[number, b"%d" % number] for number in range(21)]
-    assert len(guest.send_buffer) == 0
+    assert guest.buffered == 0
 
 
 def test_what_is_emitted_before_the_first_connection_waits_for_it(host: Host, face: Face, transport: str) -> None:
@@ -49,7 +49,7 @@ def test_answers_to_what_waits_come_after_the_reconnection(relay: RecordingRelay
         awaited = guest.begin("emit_with_ack", "ask", "awaited")
         limited = guest.begin("emit_with_ack", "ask", "limited", timeout=20)
         guest.emit("ask", "function", ack=guest.noter("answer"))
-        until(lambda: len(guest.target.send_buffer if guest.face.name == "asyncio" else guest.send_buffer) == 3)
+        until(lambda: guest.buffered == 3)
     assert (awaited.result(10), limited.result(10)) == ("awaited", "limited")
     assert guest.expect("answer") == ["function"]
 
@@ -62,7 +62,7 @@ def test_what_waits_too_long_for_its_answer_is_not_sent(
         guest.expect("disconnect")
         with pytest.raises(AckTimeout):
             guest.emit_with_ack("number", key, 1, timeout=0.05)
-        assert len(guest.send_buffer) == 0
+        assert guest.buffered == 0
     guest.expect("connect")
     assert guest.emit_with_ack("numbers", key) == []
 
@@ -118,7 +118,7 @@ def test_volatile_events_are_not_kept(relay: RecordingRelay, connect: Connect, k
         guest.volatile.emit("number", key, 1)
         with pytest.raises(Disconnected, match="the event was volatile, and was dropped"):
             guest.volatile.emit_with_ack("number", key, 2)
-        assert len(guest.send_buffer) == 0
+        assert guest.buffered == 0
     guest.expect("connect")
     guest.volatile.emit("number", key, 3)
     until(lambda: guest.emit_with_ack("numbers", key) == [3])
@@ -133,13 +133,14 @@ def test_volatile_events_are_dropped_while_the_transport_is_busy(
     try:
         # By polling a request is under way; by WebSocket the buffers of the connection have to be full.
         blob = "x" * (500_000 if transport == "websocket" else 10)
-        core = guest.target if guest.face.name == "asyncio" else guest.target._core
+        core = guest.core
+        run = guest.face.call if guest.face.name == "asyncio" else guest.io.portal.call
         for _ in range(100):
-            guest.face.call(core.emit, "nothing", blob)
+            run(core.emit, "nothing", blob)
             if not core.io.engine.transport.writable:
                 break
         assert not core.io.engine.transport.writable
-        guest.face.call(core.volatile.emit, "number", key, 1)
+        run(core.volatile.emit, "number", key, 1)
     finally:
         relay.resume()
     guest.emit("number", key, 2)

@@ -50,6 +50,7 @@ def test_the_events_of_a_reconnection_come_in_their_order(relay: RecordingRelay,
     guest = connect(relay)
     guest.watch("open", "close", "error", "reconnect_attempt", "reconnect_error", "reconnect", "reconnect_failed")
     with relay.cut_off():
+        guest.expect("disconnect")
         until(lambda: guest.count("reconnect_error") == 2)
     guest.expect("connect")
     until(lambda: guest.count("reconnect"))

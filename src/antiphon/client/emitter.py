@@ -13,7 +13,7 @@ from antiphon.event import AnyEvent, Event
 from antiphon.types import AckFunction
 
 if TYPE_CHECKING:
-    from antiphon.client.socket import ClientSocket
+    from antiphon.client.socket_emitting import ClientSocketEmitting
 
 __all__ = ["ClientEmitter", "Flags"]
 
@@ -45,7 +45,7 @@ class ClientEmitter:
 
     __slots__ = ("_flags", "_socket")
 
-    def __init__(self, socket: ClientSocket, flags: Flags) -> None:
+    def __init__(self, socket: ClientSocketEmitting, flags: Flags) -> None:
         self._socket = socket
         self._flags = flags
 

@@ -18,6 +18,7 @@ from antiphon.client.backoff import Backoff
 from antiphon.client.engine import Engine
 from antiphon.client.network import Network
 from antiphon.client.options import ClientOptions, ManagerOptionsDict, SocketOptions, SocketOptionsDict
+from antiphon.client.session import Session
 from antiphon.client.socket import ClientSocket
 from antiphon.client.states import MANAGER_TRANSITIONS, Machine, ManagerInput, ManagerState
 from antiphon.common.listeners import Listeners
@@ -161,7 +162,7 @@ class Manager(Listeners):
         self._json = self._decoder if isinstance(self._decoder, JSONDecoder) else None
         if self.engine is not None:
             self._retire(self.engine)
-        self.engine = engine = Engine(self.network, _Session(self))
+        self.engine = engine = Engine(self.network, Session(self))
         if self.options.timeout is not None:
             self._timer = asyncio.get_running_loop().call_later(self.options.timeout, self._on_timeout)
         engine.open()
@@ -179,7 +180,7 @@ class Manager(Listeners):
         engine = self.engine
         if engine is not None:
             session = engine.listener
-            if isinstance(session, _Session):
+            if isinstance(session, Session):
                 session.manager = None
             engine.close()
 
@@ -458,57 +459,6 @@ class Manager(Listeners):
             raise Disconnected("the event loop of the socket does not run")
         loop.call_soon_threadsafe(call)
         return outcome.result()
-
-
-class _Session:
-    """Listens to a session for a manager, until the manager has dropped it."""
-
-    __slots__ = ("manager",)
-
-    def __init__(self, manager: Manager) -> None:
-        self.manager: Manager | None = manager
-
-    def engine_opened(self) -> None:
-        """Pass it on."""
-        if self.manager is not None:
-            self.manager.engine_opened()
-
-    def receive_text(self, data: bytes) -> None:
-        """Pass it on."""
-        if self.manager is not None:
-            self.manager.receive_text(data)
-
-    def receive_binary(self, data: bytes) -> None:
-        """Pass it on."""
-        if self.manager is not None:
-            self.manager.receive_binary(data)
-
-    def engine_pinged(self) -> None:
-        """Tell the handlers."""
-        if self.manager is not None:
-            self.manager.fire("ping")
-
-    def engine_upgraded(self) -> None:
-        """Tell the handlers."""
-        if self.manager is not None:
-            self.manager.fire("upgrade", self.manager.transport_name)
-
-    def engine_upgrade_failed(self, error: TransportError) -> None:
-        """Tell the handlers."""
-        if self.manager is not None:
-            self.manager.fire("upgrade_error", error)
-
-    def engine_failed(self, error: TransportError) -> None:
-        """Tell the handlers; a failed attempt is told of later."""
-        manager = self.manager
-        if manager is not None and manager.is_open:
-            manager.fire("error", error)
-
-    def engine_closed(self, reason: str, error: TransportError | None) -> None:
-        """Pass it on."""
-        manager, self.manager = self.manager, None
-        if manager is not None:
-            manager.engine_closed(reason, error)
 
 
 def _no_plain(_data: object) -> bytes | None:

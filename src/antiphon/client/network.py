@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Network"]
 
+_KEEPALIVE: Final = 3.0
+"""Seconds that a connection is kept for the next request: less than servers do, which is five."""
 _PROXIES: Final = ("http", "socks4", "socks5", "socks5h")
 _websocket_worked: Final[set[str]] = set()
 """The origins. JavaScript: ``priorWebsocketSuccess``, which is one for all servers."""
@@ -143,9 +145,11 @@ class Network:
             if proxy is not None and not proxy.startswith("http://"):
                 from aiohttp_socks import ProxyConnector  # noqa: PLC0415
 
-                connector = ProxyConnector.from_url(proxy.replace("socks5h", "socks5"), rdns=True, ssl=self.ssl)
+                connector = ProxyConnector.from_url(
+                    proxy.replace("socks5h", "socks5"), rdns=True, ssl=self.ssl, keepalive_timeout=_KEEPALIVE
+                )
             else:
-                connector = aiohttp.TCPConnector(ssl=self.ssl or True, limit=0)
+                connector = aiohttp.TCPConnector(ssl=self.ssl or True, limit=0, keepalive_timeout=_KEEPALIVE)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=self._cookie_jar(),
@@ -154,6 +158,10 @@ class Network:
                 # The whole answer is needed before any of it can be used, and it may be large.
                 read_bufsize=2**18,
             )
+            # It would send a poll again by itself when a connection breaks that was kept. But the server may have
+            # answered the first one, and then takes the second for the next: packets would be lost, and nobody told.
+            # There is no public switch.
+            self._session._retry_connection = False  # noqa: SLF001
         return self._session
 
     def _cookie_jar(self) -> aiohttp.CookieJar | None:
