@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
 import math
 import socket
 import ssl
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.client.address import Address
 from antiphon.client.backoff import Backoff
+from antiphon.client.engine import Handshake
 from antiphon.client.explanation import explain, explain_answer
 from antiphon.client.frames import LARGEST_SMALL_FRAME, mask, small_text_frame
 from antiphon.client.retries import QueuedEvent, Retries
-from antiphon.errors import AckTimeout, ConfigurationError, Disconnected, PayloadTooLarge
+from antiphon.errors import AckTimeout, ConfigurationError, Disconnected, PacketError, PayloadTooLarge
 
 chances = st.floats(0, 1)
 
@@ -232,3 +236,41 @@ def test_a_session_that_was_answered_before_has_just_ended():
     body = '{"code":1,"message":"Session ID unknown"}'
     assert "sticky" in explain_answer(400, body, answered=1)
     assert "sticky" not in explain_answer(400, body, answered=2)
+
+
+# What the server tells first
+
+
+@given(st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(orjson.dumps))
+def test_a_handshake_is_one_or_a_documented_error(text):
+    with contextlib.suppress(PacketError):
+        assert Handshake(text).sid
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.none() | st.integers() | st.text() | st.lists(st.text())
+            for name in ("sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload")
+        },
+    ).map(lambda data: json.dumps(data).encode())
+)
+def test_a_handshake_with_something_strange_in_it_is_one_or_a_documented_error(text):
+    try:
+        handshake = Handshake(text)
+    except PacketError:
+        return
+    assert isinstance(handshake.ping_interval, float)
+    assert isinstance(handshake.upgrades, list)
+
+
+def test_a_handshake_says_what_it_says():
+    handshake = Handshake(
+        b'{"sid":"x","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1}'
+    )
+    assert (handshake.sid, handshake.upgrades) == ("x", ["websocket"])
+    assert (handshake.ping_interval, handshake.ping_timeout, handshake.max_payload) == (25.0, 20.0, 1.0)
+    with pytest.raises(PacketError, match="Engine.IO 4"):
+        Handshake(b'{"sid":null,' + rest)
+    assert Handshake(b'{"sid":"x","pingInterval":1,"pingTimeout":1}').max_payload == math.inf

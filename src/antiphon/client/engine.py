@@ -63,7 +63,9 @@ class Handshake:
     def __init__(self, text: bytes) -> None:
         try:
             data: Any = orjson.loads(text)
-            self.sid: str = str(data["sid"])
+            self.sid: str = data["sid"]
+            if not isinstance(self.sid, str) or not self.sid:
+                raise TypeError
             self.upgrades: list[str] = [str(name) for name in data.get("upgrades") or ()]
             self.ping_interval: float = float(data["pingInterval"]) / 1000
             self.ping_timeout: float = float(data["pingTimeout"]) / 1000
