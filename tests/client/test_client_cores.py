@@ -266,11 +266,10 @@ def test_a_handshake_with_something_strange_in_it_is_one_or_a_documented_error(t
 
 
 def test_a_handshake_says_what_it_says():
-    handshake = Handshake(
-        b'{"sid":"x","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1}'
-    )
+    rest = b'"upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1}'
+    handshake = Handshake(b'{"sid":"x",' + rest)
     assert (handshake.sid, handshake.upgrades) == ("x", ["websocket"])
     assert (handshake.ping_interval, handshake.ping_timeout, handshake.max_payload) == (25.0, 20.0, 1.0)
-    with pytest.raises(PacketError, match="Engine.IO 4"):
+    with pytest.raises(PacketError, match=r"Engine\.IO 4"):
         Handshake(b'{"sid":null,' + rest)
     assert Handshake(b'{"sid":"x","pingInterval":1,"pingTimeout":1}').max_payload == math.inf

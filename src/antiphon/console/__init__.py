@@ -1,0 +1,1 @@
+"""What the commands ``antiphon connect``, ``antiphon emit`` and ``antiphon bench`` do."""

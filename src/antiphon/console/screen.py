@@ -1,0 +1,105 @@
+"""The lines that the console prints: a time, a sign, and what has happened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console
+from rich.highlighter import JSONHighlighter
+from rich.text import Text
+
+from antiphon.console.output import compact, safe
+
+__all__ = ["Screen"]
+
+_MOST_SHOWN: Final = 2000
+"""Characters of one argument, on a terminal."""
+
+
+class Screen:
+    """Prints what happens. On a terminal with colours, unless ``NO_COLOR`` is set; elsewhere every line whole."""
+
+    def __init__(self) -> None:
+        terminal = sys.stdout.isatty()
+        # The file is left open: while one types at a prompt, sys.stdout is another one.
+        self._console = Console(force_terminal=terminal, highlight=False, markup=False, emoji=False)
+        self._is_terminal = terminal
+        self._highlighter = JSONHighlighter()
+
+    def say(self, sign: str, style: str, *parts: str | Text) -> None:
+        """Print a line.
+
+        Args:
+            sign: one character.
+            style: of the sign, and of the parts that have none.
+            parts: of the line.
+        """
+        time = datetime.now().strftime("%H:%M:%S.%f")[:-3]
+        line = Text(time, style="dim")
+        line.append(f" {sign} ", style=f"bold {style}" if style else "")
+        for part in parts:
+            if isinstance(part, Text):
+                line.append_text(part)
+            else:
+                line.append(part, style=style)
+        self._console.print(line, soft_wrap=True)
+
+    def values(self, values: Sequence[object]) -> Text:
+        """Return arguments as JSON, each after a space."""
+        text = Text()
+        for value in values:
+            shown = compact(value)
+            if self._is_terminal and len(shown) > _MOST_SHOWN:
+                shown = f"{shown[:_MOST_SHOWN]}... ({len(shown):,} characters)"
+            text.append(" ")
+            text.append_text(self._highlighter(shown))
+        return text
+
+    # What happens
+
+    def good(self, text: str) -> None:
+        """Say that there is a connection."""
+        self.say("●", "green", text)
+
+    def bad(self, text: str) -> None:
+        """Say that there is none any more."""
+        self.say("○", "red", text)
+
+    def error(self, text: str) -> None:
+        """Say what went wrong."""
+        self.say("✗", "red", text)
+
+    def waiting(self, text: str) -> None:
+        """Say what is waited for."""
+        self.say("…", "yellow", text)
+
+    def hint(self, text: str) -> None:
+        """Say what can be done."""
+        self.say(" ", "dim", text)
+
+    def received(self, event: str, args: Sequence[object], note: str) -> None:
+        """Show an event of the server."""
+        more = [Text(f"  ({note})", style="yellow")] if note else []
+        self.say("←", "cyan", Text(safe(event), style="bold cyan"), self.values(args), *more)
+
+    def sent(self, event: str, args: Sequence[object]) -> None:
+        """Show an event that was sent."""
+        self.say("→", "magenta", Text(safe(event), style="bold magenta"), self.values(args))
+
+    def answered(self, event: str, args: Sequence[object], after: str) -> None:
+        """Show an answer."""
+        nothing = Text(" nothing", style="dim")
+        self.say(
+            "✓",
+            "green",
+            Text(safe(event), style="bold green"),
+            Text(f" answered after {after}:", style="green"),
+            self.values(args) if args else nothing,
+        )
+
+    def plain(self, text: Text) -> None:
+        """Print text as it is."""
+        self._console.print(text, soft_wrap=True)
