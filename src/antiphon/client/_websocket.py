@@ -374,7 +374,8 @@ class _Frames(WSListener):
 
     def _on_close(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._owner.close_code is None:
-            self._owner.close_code = int(frame.get_close_code())  # type: ignore[call-overload]
+            # None at all is 1005. Source: RFC 6455, section 7.1.5.
+            self._owner.close_code = int(frame.get_close_code()) or 1005  # type: ignore[call-overload]
         transport.send_close(WSCloseCode.OK)
         transport.disconnect()
 
@@ -423,4 +424,6 @@ def _abort_connected(connecting: asyncio.Task[Any]) -> None:
 
 
 def _describe(code: int | None) -> str:
-    return "the connection was lost" if code is None else f"the server has closed the connection (code {code})"
+    if code is None:
+        return "the connection was lost"
+    return "the server has closed the connection" + ("" if code in (1000, 1005) else f" (code {code})")

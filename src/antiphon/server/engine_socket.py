@@ -11,7 +11,18 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 
 from antiphon.engineio import v3
-from antiphon.engineio.packet import MESSAGE, PING, PONG, PROBE_PONG, Packet, PacketType, decode_text
+from antiphon.engineio.packet import (
+    MESSAGE,
+    PING,
+    PONG,
+    PROBE_PONG,
+    Binary,
+    Packet,
+    PacketType,
+    WirePacket,
+    decode_text,
+    encode_base64,
+)
 from antiphon.engineio.session import Action, CloseReason, Probe, ProbeAction, Session, SessionState
 from antiphon.errors import ConfigurationError, PacketError
 from antiphon.server.engine_socket_events import EVENTS, EngineSocketEvents
@@ -94,8 +105,20 @@ class EngineSocket(Timer):
         transport.owner = self
         self.send_text: Callable[[bytes], None] = transport.send_text
         self.send_message: Callable[[Message], None] = transport.send_message
+        if transport.name == "websocket" and self.request.query.get("b64"):
+            self.send_message = self._send_as_text
         if self._events is not None:
             self._events.tap_sending()
+
+    def _send_as_text(self, message: Message) -> None:
+        """Send a message to a client that asks for base64. JavaScript: ``supportsBinary``."""
+        send = self.transport.send_text
+        for packet in message.packets:
+            send(self._as_text(packet))
+
+    def _as_text(self, packet: WirePacket) -> bytes:
+        lead = b"b4" if self.protocol == 3 else b"b"
+        return lead + encode_base64(packet.data) if isinstance(packet, Binary) else packet
 
     def _schedule(self) -> None:
         self._engine.deadlines.schedule(self, self._session.deadline)
@@ -280,6 +303,8 @@ class EngineSocket(Timer):
         self._use(transport)
         unsent = old.retire()
         if unsent:
+            if self.request.query.get("b64"):
+                unsent = [self._as_text(packet) for packet in unsent]
             transport.send_packets(unsent)
         if self._events is not None:
             self._events.fire("upgrade", transport)
