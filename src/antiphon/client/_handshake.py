@@ -127,3 +127,5 @@ class HandshakeProtocol(asyncio.Protocol):
             self._outcome.set_result(None)
         else:
             self._outcome.set_exception(error)
+            # Who should wait for it may be gone.
+            self._outcome.exception()

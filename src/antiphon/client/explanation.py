@@ -28,7 +28,8 @@ def explain(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return f"the name of the host cannot be resolved ({cause.strerror or cause})"
-        if isinstance(cause, tls.SSLCertVerificationError):
+        # That of aiohttp is one as well, and has no such attribute.
+        if isinstance(cause, tls.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return f"the certificate of the server is not trusted: {cause.verify_message}"
         if isinstance(cause, tls.SSLError):
             return f"TLS failed: {getattr(cause, 'reason', None) or cause}"

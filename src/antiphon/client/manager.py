@@ -294,7 +294,10 @@ class Manager(Listeners):
                 self._on_packet(packet)
 
     def _on_packet(self, packet: Packet) -> None:
-        self.fire("packet", packet)
+        if self._watches_packets():
+            # The list goes on to the handlers of the event, which change it.
+            data = list(packet.data) if isinstance(packet.data, list) else packet.data
+            self.fire("packet", Packet(packet.type, packet.nsp, data, packet.id))
         socket = self.nsps.get(packet.nsp)
         if socket is not None and socket.active:
             socket.on_packet(packet)

@@ -137,8 +137,8 @@ class Polling(Transport):
             query[network.options.timestamp_param] = _timestamp()
         try:
             status, answer = await network.request(method, query, body)
-        except OSError as error:
-            # A TimeoutError is one, too.
+        except Exception as error:
+            # Whatever the network, TLS or the proxy raises: a session that nobody tells of it would wait for ever.
             raise self.error(explain(error), cause=error) from error
         if 200 <= status < 300:
             self._answered += 1
