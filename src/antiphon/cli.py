@@ -1,17 +1,29 @@
-"""The command line: ``antiphon run module:io``."""
+"""The command line: ``antiphon run module:io``, and the commands of a client: ``connect``, ``emit``, ``bench``."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
+from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
+from antiphon.console.connection import Connection, read_arguments
+from antiphon.console.input import InputError, parse_argument, parse_json
+from antiphon.console.load import Load, Mode
+from antiphon.console.output import safe
+from antiphon.console.running import end, prepare_output
+from antiphon.console.output import safe
+from antiphon.console.running import run as run_loop
+from antiphon.errors import AntiphonError
 from antiphon.uvicorn._discovery import find_servers
+from antiphon.uvicorn.loop import new_event_loop
 from antiphon.uvicorn.runner import Runner
 
 __all__ = ["main"]
@@ -98,6 +110,186 @@ def _check_target(target: str) -> None:
         raise typer.BadParameter(f"{error} (in {Path.cwd()}; --app-dir looks elsewhere)") from None
     if not find_servers(found):
         raise typer.BadParameter(f"{target} is no antiphon Server, nor an application with one mounted in it")
+
+
+# The commands of a client
+
+Url = Annotated[
+    str, typer.Argument(metavar="URL", help="Where the server is; a path in it is the namespace.", show_default=False)
+]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.001, max=86_400, help="How long to wait for an answer.")
+]
+
+
+def _connection_options(
+    namespace: Annotated[
+        str | None, typer.Option("-n", "--namespace", metavar="NAME", help="The namespace, such as /admin.")
+    ] = None,
+    auth: Annotated[
+        str | None, typer.Option(metavar="JSON", envvar="ANTIPHON_AUTH", help="What the server is told, a JSON object.")
+    ] = None,
+    transport: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[polling|websocket]", help="How to connect; may be given twice.", show_default=False),
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where the server is mounted; /socket.io if not given.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME: VALUE", help="A header of each request.", show_default=False)
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the URL.", show_default=False)
+    ] = None,
+    *,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Accept any certificate. For tests only.")] = False,
+    cacert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Authorities to trust, in PEM form.", show_default=False)
+    ] = None,
+) -> Callable[[str], Connection]:
+    """Take the options that all commands of a client have."""
+    return functools.partial(
+        Connection.build,
+        namespace=namespace,
+        auth=auth,
+        transports=list(transport or ()),
+        path=path,
+        headers=header,
+        query=query,
+        insecure=insecure,
+        cacert=cacert,
+    )
+
+
+def _connecting(command: Callable[..., int]) -> Callable[..., None]:
+    """Give a command the options of the connection as ``connect_to``, and end with the exit code that it returns."""
+    own = inspect.signature(command, eval_str=True)
+    shared = inspect.signature(_connection_options, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run_command(**given: Any) -> None:
+        prepare_output()
+        options = {name: given.pop(name) for name in shared}
+        try:
+            code = command(connect_to=_connection_options(**options), **given)
+        except (InputError, AntiphonError) as error:
+            typer.echo(f"antiphon: {safe(str(error))}", err=True)
+            code = _WRONG
+        end(code)
+        raise typer.Exit(code)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [p for p in own.parameters.values() if p.name != "connect_to"] + list(shared.values())
+    run_command.__signature__ = own.replace(parameters=[p.replace(kind=keyword) for p in parameters])  # type: ignore[attr-defined]
+    run_command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run_command
+
+
+_WRONG: Final = 2
+"""The exit code when what was typed makes no sense."""
+
+
+@_app.command()
+@_connecting
+def connect(
+    url: Url,
+    timeout: Timeout = 10.0,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="How long to listen on when the input has ended; inf for ever.",
+            show_default="1",
+        ),
+    ] = None,
+    *,
+    no_reconnect: Annotated[
+        bool, typer.Option("--no-reconnect", help="Leave when there is no connection (any more).")
+    ] = False,
+    connect_to: Callable[[str], Connection],
+) -> int:
+    """Talk to a server: see what it emits, send what you type.
+
+    Type `event {"json": 1}` to send an event, add ` ?` to see the answer. It reads from pipes as well.
+    """
+    # Servers do without it.
+    from antiphon.console.interactive import converse  # noqa: PLC0415
+
+    conversation = converse(connect_to(url), answer_timeout=timeout, reconnect=not no_reconnect, wait=wait)
+    return run_loop(conversation, interrupted=0)
+
+
+@_app.command()
+@_connecting
+def emit(
+    url: Url,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The name of the event.")],
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARG]...",
+            help="JSON, or else text; @FILE is the content of a file, - is JSON from standard input.",
+        ),
+    ] = None,
+    timeout: Timeout = 10.0,
+    *,
+    ack: Annotated[bool, typer.Option("--ack", help="Wait for the answer, and print it as JSON.")] = False,
+    connect_to: Callable[[str], Connection],
+) -> int:
+    """Send one event, and leave when the server has it."""
+    from antiphon.console.emitting import emit as emit_one  # noqa: PLC0415
+
+    connection = connect_to(url)
+    values = tuple(_standard_input() if arg == "-" else parse_argument(arg) for arg in args or ())
+    return run_loop(emit_one(connection, event, read_arguments(values), asks=ack, timeout=timeout))
+
+
+def _standard_input() -> object:
+    try:
+        return parse_json(sys.stdin.read())
+    except (InputError, UnicodeDecodeError) as error:
+        raise InputError(f"standard input: {error}") from None
+
+
+@_app.command()
+@_connecting
+def bench(
+    url: Url,
+    clients: Annotated[int, typer.Option(metavar="COUNT", min=1, help="How many clients.")] = 10,
+    duration: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=86_400, help="How long, after all have connected.")
+    ] = 10.0,
+    mode: Annotated[
+        Mode, typer.Option(help="Wait for acknowledgements, or for events; only listen; only emit.")
+    ] = "ack",
+    event: Annotated[str, typer.Option(metavar="NAME", help="What is sent.")] = "echo",
+    reply: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What comes back in the mode echo; the same event if not given.")
+    ] = None,
+    size: Annotated[
+        int, typer.Option(metavar="COUNT", min=0, help="Bytes of text in each event; 0 for no argument.")
+    ] = 32,
+    in_flight: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="Events of one client that may wait for answers.")
+    ] = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="COUNT", min=0.001, help="Events per second of one client; else as many as there can be."),
+    ] = None,
+    connect_rate: Annotated[
+        float, typer.Option(metavar="COUNT", min=0.1, help="Clients that begin to connect in a second.")
+    ] = 100.0,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    connect_to: Callable[[str], Connection],
+) -> int:
+    """Put a server under load, and measure it."""
+    from antiphon.console.benching import bench as run_bench  # noqa: PLC0415
+
+    load = Load(clients, duration, mode, event, reply or event, size, in_flight, rate, connect_rate)
+    return run_loop(run_bench(connect_to(url), load, as_json=as_json), new_event_loop=new_event_loop)
 
 
 def main() -> None:

@@ -19,12 +19,7 @@ from hosts import (  # it makes tests/interop importable
     what_is_missing,
 )
 
-from faces import AsyncioFace, BlockingFace, Face, Guest  # isort: skip
-
-Connect = Callable[..., Guest]
-
-QUICK = {"reconnection_delay": 0.02, "reconnection_delay_max": 0.1}
-"""Delays that do not make a test last."""
+from faces import QUICK, AsyncioFace, BlockingFace, Connect, Face, Guest  # isort: skip
 
 
 @pytest.fixture(scope="session")

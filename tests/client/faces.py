@@ -23,7 +23,10 @@ from antiphon.sync import Emitter, Socket
 from hosts import RecordingRelay
 from interop_driver import WAIT, Reports, until
 
-__all__ = ["AsyncioFace", "BlockingFace", "Face", "Guest", "Remote"]
+__all__ = ["QUICK", "AsyncioFace", "BlockingFace", "Connect", "Face", "Guest", "Remote"]
+
+QUICK = {"reconnection_delay": 0.02, "reconnection_delay_max": 0.1}
+"""Delays that do not make a test last."""
 
 _OWN_EVENTS = ("connect", "connect_error", "disconnect")
 _AWAITED = ("disconnect", "close")
@@ -113,7 +116,7 @@ class Guest(Remote):
         return len(self.core.send_buffer)
 
     def rest(self, relay: RecordingRelay) -> None:
-        """Wait until a poll is on its way through a relay, and nothing else; by WebSocket there is nothing to wait for."""
+        """Wait until a poll is on its way through a relay, and nothing else; WebSocket needs no waiting."""
         engine = self.core.io.engine
         assert engine is not None
         if engine.transport.name == "polling":
@@ -320,3 +323,7 @@ def _is_waiting(thread: threading.Thread) -> bool:
         frame = sys._current_frames()[thread.ident or 0]
         return frame.f_code.co_name == "wait" and frame.f_code.co_filename == threading.__file__
     return False
+
+
+Connect = Callable[..., Guest]
+"""Makes a client of a server or a relay: the fixtures ``start`` and ``connect``."""

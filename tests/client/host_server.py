@@ -92,7 +92,7 @@ def connection(socket: Socket) -> None:  # noqa: C901 - a list of handlers
         socket.on(handler.__name__, handler)
     socket.on("message", ask)
     socket.on("numbers", lambda key: numbers.get(key, []))
-    socket.on("reason", lambda id_: reasons.get(id_))
+    socket.on("reason", reasons.get)
     socket.on("rooms", lambda: sorted(room for room in socket.rooms if room != socket.id))
     socket.on("sessions", lambda: socket.nsp.server.engine.clients_count)
     socket.on("transport", lambda: socket.conn.transport.name)

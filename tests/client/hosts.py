@@ -26,7 +26,16 @@ sys.path.insert(0, str(INTEROP))
 
 from interop_driver import Relay  # noqa: E402 - it lives there
 
-__all__ = ["SERVERS", "Certificates", "Host", "OddServer", "RecordingRelay", "make_certificates", "run_hosts", "what_is_missing"]
+__all__ = [
+    "SERVERS",
+    "Certificates",
+    "Host",
+    "OddServer",
+    "RecordingRelay",
+    "make_certificates",
+    "run_hosts",
+    "what_is_missing",
+]
 
 SERVERS = ("antiphon", "official")
 

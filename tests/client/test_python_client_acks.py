@@ -10,7 +10,7 @@ import pytest
 
 import antiphon
 from antiphon import Ack, AckTimeout, AntiphonError, ConfigurationError, Disconnected
-from conftest import Connect
+from faces import Connect
 from hosts import Host, RecordingRelay
 from interop_driver import until
 

@@ -14,8 +14,7 @@ import pytest
 import antiphon
 import antiphon.sync
 from antiphon import ConfigurationError, ConnectError, ConnectionRefused, Disconnected, ManagerState, SocketState
-from conftest import QUICK, Connect
-from faces import AsyncioFace, Face, Guest
+from faces import QUICK, AsyncioFace, Connect, Face, Guest
 from hosts import Host, OddServer, RecordingRelay
 from interop_driver import until
 
@@ -387,7 +386,7 @@ def test_the_body_of_an_answer_may_come_late(odd_server: OddServer, face: Face, 
 def test_a_page_is_no_server(odd_server: OddServer, face: Face) -> None:
     odd_server.answer = (200, "<html>hello</html>")
     guest = face.prepare(odd_server.url, transports=["polling"], fail_fast=True)
-    with pytest.raises(ConnectError, match="is there a Socket.IO server at this path") as caught:
+    with pytest.raises(ConnectError, match=r"is there a Socket\.IO server at this path") as caught:
         wait_until_connected(face, guest)
     assert (caught.value.status, caught.value.body) == (200, "<html>hello</html>")
 
@@ -395,7 +394,7 @@ def test_a_page_is_no_server(odd_server: OddServer, face: Face) -> None:
 def test_a_server_of_version_2_is_noticed(odd_server: OddServer, face: Face) -> None:
     odd_server.answer = (200, '85:0{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000}')
     guest = face.prepare(odd_server.url, transports=["polling"], fail_fast=True)
-    with pytest.raises(ConnectError, match="it speaks Socket.IO 2"):
+    with pytest.raises(ConnectError, match=r"it speaks Socket\.IO 2"):
         wait_until_connected(face, guest)
 
 
@@ -418,9 +417,7 @@ def test_a_request_takes_as_long_as_it_may(face: Face) -> None:
             wait_until_connected(face, guest)
 
 
-def test_who_disconnects_while_it_connects_is_not_connected(
-    relay: RecordingRelay, start: Connect, face: Face
-) -> None:
+def test_who_disconnects_while_it_connects_is_not_connected(relay: RecordingRelay, start: Connect, face: Face) -> None:
     with relay.cut_off():
         guest = start(relay)
         waiting = face.begin(_until_connected_of(face, guest))

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from antiphon import ConfigurationError, EncodeError, Event, ReservedEventError
-from conftest import Connect
-from faces import Guest
+from faces import Connect, Guest
 from hosts import Host
 from interop_driver import until
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from antiphon import AckTimeout, BufferFull, ConfigurationError, Disconnected
-from conftest import Connect
-from faces import Face, Guest
+from antiphon import AckTimeout, BufferFull, Disconnected
+from faces import Connect, Face, Guest
 from hosts import Host, RecordingRelay
 from interop_driver import until
 
@@ -54,9 +53,7 @@ def test_answers_to_what_waits_come_after_the_reconnection(relay: RecordingRelay
     assert guest.expect("answer") == ["function"]
 
 
-def test_what_waits_too_long_for_its_answer_is_not_sent(
-    relay: RecordingRelay, connect: Connect, key: str
-) -> None:
+def test_what_waits_too_long_for_its_answer_is_not_sent(relay: RecordingRelay, connect: Connect, key: str) -> None:
     guest = connect(relay)
     with relay.cut_off():
         guest.expect("disconnect")
@@ -164,9 +161,7 @@ async def test_a_plain_emit_may_be_awaited_until_it_is_sent(relay_by_itself: Rec
 # Retries
 
 
-def test_what_is_retried_arrives_in_order_one_at_a_time(
-    relay: RecordingRelay, connect: Connect, key: str
-) -> None:
+def test_what_is_retried_arrives_in_order_one_at_a_time(relay: RecordingRelay, connect: Connect, key: str) -> None:
     guest = connect(relay, retries=10, ack_timeout=5)
     sent: list[int] = []
     guest.on_any_outgoing(lambda event, *args: sent.append(args[1]) if event == "number" else None)
@@ -244,14 +239,3 @@ def test_acknowledgements_of_retried_events_outlast_a_lost_connection(
         guest.expect("disconnect")
     assert waiting.result(10) == 1
     assert witness.emit_with_ack("numbers", key) == [1, 1]
-
-
-def test_options_of_sending_are_checked(host: Host, face: Face) -> None:
-    for options, text in (
-        ({"retries": -1}, "retries"),
-        ({"ack_timeout": "soon"}, "ack_timeout"),
-        ({"when_offline": "wait"}, 'when_offline must be "buffer", "drop" or "raise", not \'wait\''),
-        ({"send_buffer_size": 0}, "send_buffer_size"),
-    ):
-        with pytest.raises(ConfigurationError, match=text):
-            face.prepare(host.url, **options)  # type: ignore[arg-type]

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from antiphon import ManagerState, TransportError
-from conftest import QUICK, Connect
-from faces import Face, Guest
+from faces import QUICK, Connect, Face, Guest
 from hosts import Host, RecordingRelay
 from interop_driver import until
 

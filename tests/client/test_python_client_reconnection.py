@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from antiphon import ConnectError, ManagerState, SocketState, TransportError
-from conftest import Connect
-from faces import Guest
+from faces import Connect, Guest
 from hosts import Host, RecordingRelay
 from interop_driver import until
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Connect
-from faces import Face, Guest
+from faces import Connect, Face, Guest
 from hosts import Host, RecordingRelay
 from interop_driver import until
 

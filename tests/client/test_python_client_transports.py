@@ -10,8 +10,7 @@ import pytest
 import antiphon
 from antiphon import PayloadTooLarge, TransportError
 from antiphon.socketio.msgpack_parser import MsgPackParser
-from conftest import QUICK, Connect
-from faces import Face
+from faces import QUICK, Connect, Face
 from hosts import Host, RecordingRelay
 from interop_driver import until
 
@@ -172,9 +171,7 @@ def test_messages_are_as_large_as_the_server_takes_them(hosts: dict[str, Host], 
 
 
 @pytest.mark.parametrize("size", [9_970, 10_000, 10_001, 60_000])
-def test_what_is_too_large_is_not_sent(
-    hosts: dict[str, Host], connect: Connect, transport: str, size: int
-) -> None:
+def test_what_is_too_large_is_not_sent(hosts: dict[str, Host], connect: Connect, transport: str, size: int) -> None:
     guest = connect(hosts["small"])
     value = "x" * size
     if size < 9_980:
@@ -216,9 +213,7 @@ def test_large_events_go_both_ways(host: Host, connect: Connect) -> None:
 # Compression
 
 
-def test_messages_are_compressed_if_both_sides_want_it(
-    hosts: dict[str, Host], relay_to: Any, face: Face
-) -> None:
+def test_messages_are_compressed_if_both_sides_want_it(hosts: dict[str, Host], relay_to: Any, face: Face) -> None:
     text = "the same again and again " * 2000
 
     def bytes_on_the_way(name: str, *, compress: bool = True, **options: Any) -> tuple[int, int]:

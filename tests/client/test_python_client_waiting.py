@@ -1,4 +1,4 @@
-"""Waiting for events: ``wait_for``, ``events()`` of the asyncio client, ``receive`` and iteration of the blocking one."""
+"""Waiting for events: ``wait_for``; ``events()`` of the asyncio client; ``receive`` and iteration of the blocking one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import antiphon
 import antiphon.sync
 from antiphon import AntiphonError, ConnectError, ConnectionRefused, Disconnected
-from conftest import QUICK, Connect
+from faces import QUICK, Connect
 from hosts import Host, RecordingRelay
 from interop_driver import until
 

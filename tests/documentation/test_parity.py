@@ -16,6 +16,9 @@ PAGE = ROOT / "docs" / "parity.md"
 CLIENT = "Browser client: "
 """What the titles of the client's sections begin with."""
 
+PYTHON = "Python client: "
+"""The same for the client in Python."""
+
 
 def rows_by_section() -> dict[str, list[tuple[str, ...]]]:
     sections = {}
@@ -27,8 +30,9 @@ def rows_by_section() -> dict[str, list[tuple[str, ...]]]:
 
 
 SECTIONS = rows_by_section()
-ROWS = [row for title, rows in SECTIONS.items() for row in rows if not title.startswith(CLIENT)]
+ROWS = [row for title, rows in SECTIONS.items() for row in rows if not title.startswith((CLIENT, PYTHON))]
 CLIENT_ROWS = [row for title, rows in SECTIONS.items() for row in rows if title.startswith(CLIENT)]
+PYTHON_ROWS = [row for title, rows in SECTIONS.items() for row in rows if title.startswith(PYTHON)]
 
 COUNTS = {"Server": 34, "Namespace": 21, "Socket": 37, "Client": 2, "Engine": 7, "Options of the server": 7,
           "Low-level engine options": 14, "Fields, events and values": 21, "Options of options": 28}  # fmt: skip
@@ -37,7 +41,7 @@ COUNTS = {"Server": 34, "Namespace": 21, "Socket": 37, "Client": 2, "Engine": 7,
 CLIENT_COUNTS = {"io": 2, "Manager": 15, "Socket": 31, "options of io": 2, "low-level engine options": 16,
                  "options of Node.js": 8, "options of the manager": 8, "options of a socket": 3,
                  "fields, events and values": 41, "what these pages do not name": 28}  # fmt: skip
-"""The same for the client. The options of Node.js are a list below a heading; the last section is on neither page."""
+"""The same for each client. The options of Node.js are a list below a heading; the last section is on neither page."""
 
 EVERY_WAY = {("fast", "polling"), ("fast", "websocket"), ("asgi", "polling"), ("asgi", "websocket")}
 
@@ -90,12 +94,33 @@ NOT_WITH_BOTH = {
 }
 """The rows of the client whose test does not run against Antiphon and the official server, and why."""
 
+BOTH_FACES = {"asyncio", "blocking"}
+
+PYTHON_NOT_WITH_BOTH = {
+    "`connect_error` from a server of Socket.IO 2": "neither is of that version; a server of our own is",
+    "`requestTimeout`": "neither server is silent",
+    "`timeout`": "neither server is silent",
+}
+"""The rows of the client in Python whose test does not run against Antiphon and the official server, and why."""
+
+PYTHON_NOT_WITH_BOTH_FACES = {
+    "`forceNew`": "the blocking connect() always makes a connection of its own",
+    "`multiplex`": "the blocking connect() always makes a connection of its own",
+    "a namespace that is used twice has two connections": "the blocking connect() always makes a connection of its own",
+    "`manager.open([callback])`": "a manager of the blocking client is opened by its sockets",
+    "`manager.engine`": "it is used in the event loop",
+    "`engine` event `packet`": "the blocking client does not tell of packets",
+    "manager event `packet`": "the blocking client does not tell of packets",
+    "`engine` event `drain`": "a blocking emit() waits by itself when too much has piled up",
+}
+"""The rows whose test does not run with the asyncio client and the blocking one, and why."""
+
 
 @cache
 def collected() -> dict[str, list[str]]:
     """Return the parameters of every test, by file and name."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/interop"]
-    command += ["tests/server", "tests/ways", "tests/browser"]
+    command += ["tests/server", "tests/ways", "tests/browser", "tests/client"]
     output = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=110).stdout
     tests: dict[str, list[str]] = {}
     for line in output.splitlines():
@@ -110,16 +135,25 @@ def parameters_of(test: str) -> list[set[str]]:
 
 
 def test_no_entry_of_the_official_pages_is_missing() -> None:
-    client_counts = {f"{CLIENT}{title}": count for title, count in CLIENT_COUNTS.items()}
-    assert {title: len(rows) for title, rows in SECTIONS.items()} == {**COUNTS, **client_counts}
+    counts = dict(COUNTS)
+    for client in (CLIENT, PYTHON):
+        counts |= {f"{client}{title}": count for title, count in CLIENT_COUNTS.items()}
+    assert {title: len(rows) for title, rows in SECTIONS.items()} == counts
+
+
+def test_both_clients_have_the_same_entries() -> None:
+    for title in CLIENT_COUNTS:
+        ours, browser = (SECTIONS[f"{client}{title}"] for client in (PYTHON, CLIENT))
+        assert [official for official, *_ in ours] == [official for official, *_ in browser]
 
 
 def test_exceptions_are_about_rows_that_are_there() -> None:
     assert set(NOT_EVERYWHERE) <= {official for official, *_ in ROWS}
     assert set(NOT_WITH_BOTH) <= {official for official, *_ in CLIENT_ROWS}
+    assert set(PYTHON_NOT_WITH_BOTH) | set(PYTHON_NOT_WITH_BOTH_FACES) <= {official for official, *_ in PYTHON_ROWS}
 
 
-@pytest.mark.parametrize("rows", [ROWS, CLIENT_ROWS], ids=["server", "client"])
+@pytest.mark.parametrize("rows", [ROWS, CLIENT_ROWS, PYTHON_ROWS], ids=["server", "client", "python"])
 def test_no_entry_is_there_twice(rows: list[tuple[str, ...]]) -> None:
     # Events, flags and options may have the same name in several sections.
     methods = [official for official, *_ in rows if "." in official]
@@ -143,15 +177,28 @@ def test_each_row_has_a_test_in_every_way_or_a_reason(row: tuple[str, ...]) -> N
     assert ways == EVERY_WAY
 
 
-@pytest.mark.parametrize("row", CLIENT_ROWS, ids=lambda row: row[0])
-def test_each_row_of_the_client_has_a_test_with_both_servers_or_a_reason(row: tuple[str, ...]) -> None:
-    official, here, evidence = row
+def check_row(row: tuple[str, ...], folder: str) -> set[str]:
+    """Check that a row of a client has a test or a reason; return the parameters of the test, none of a reason."""
+    _official, here, evidence = row
     if evidence.startswith("Absent: "):
         assert not here
         assert re.fullmatch(r"Absent: (as `\w+`|.{25,})", evidence)
-        return
-    test = f"tests/browser/{evidence}"
+        return set()
+    test = f"{folder}/{evidence}"
     assert here
     assert test in collected(), f"there is no {evidence}"
-    if official not in NOT_WITH_BOTH:
-        assert set().union(*parameters_of(test)) >= BOTH_SERVERS
+    return {"", *set().union(*parameters_of(test))}
+
+
+@pytest.mark.parametrize("row", CLIENT_ROWS, ids=lambda row: row[0])
+def test_each_row_of_the_client_has_a_test_with_both_servers_or_a_reason(row: tuple[str, ...]) -> None:
+    parameters = check_row(row, "tests/browser")
+    assert not parameters or row[0] in NOT_WITH_BOTH or parameters >= BOTH_SERVERS
+
+
+@pytest.mark.parametrize("row", PYTHON_ROWS, ids=lambda row: row[0])
+def test_each_row_of_the_python_client_has_a_test_or_a_reason(row: tuple[str, ...]) -> None:
+    parameters = check_row(row, "tests/client")
+    if parameters:
+        assert row[0] in PYTHON_NOT_WITH_BOTH or parameters >= BOTH_SERVERS
+        assert row[0] in PYTHON_NOT_WITH_BOTH_FACES or parameters >= BOTH_FACES

@@ -28,8 +28,10 @@ def explain(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return f"the name of the host cannot be resolved ({cause.strerror or cause})"
-        # That of aiohttp is one as well, and has no such attribute.
-        if isinstance(cause, tls.SSLCertVerificationError) and hasattr(cause, "verify_message"):
+        if type(cause).__module__.startswith("aiohttp") and cause.__cause__ is not None:
+            # Its errors are also what they stand for, but say less.
+            continue
+        if isinstance(cause, tls.SSLCertVerificationError):
             return f"the certificate of the server is not trusted: {cause.verify_message}"
         if isinstance(cause, tls.SSLError):
             return f"TLS failed: {getattr(cause, 'reason', None) or cause}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl as tls
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from antiphon.client.address import Address
 from antiphon.client.connecting import namespace_of
@@ -58,6 +58,8 @@ class Connection:
         address = Address.parse(url)
         options: dict[str, Any] = {}
         if transports:
+            if unknown := set(transports) - {"polling", "websocket"}:
+                raise InputError(f"--transport is polling or websocket, not {unknown.pop()}")
             options["transports"] = list(dict.fromkeys(transports))
         if path is not None:
             options["path"] = path
@@ -69,7 +71,7 @@ class Connection:
             # One for all connections: to load the authorities takes longer than to connect.
             options["ssl"] = _tls(cacert, insecure=insecure)
         given = namespace if namespace is None or namespace.startswith("/") else f"/{namespace}"
-        connection = cls(url, address, namespace_of(address, given), _auth(auth), ManagerOptionsDict(**options))
+        connection = cls(url, address, namespace_of(address, given), _auth(auth), cast("ManagerOptionsDict", options))
         # What makes no sense is told now.
         connection.manager()
         return connection
@@ -81,7 +83,8 @@ class Connection:
 
     def manager(self, **more: Unpack[ManagerOptionsDict]) -> Manager:
         """Make a manager, which does not connect yet."""
-        return Manager(self.url, **ManagerOptionsDict(**{**self.options, **more}))
+        options: dict[str, Any] = {**self.options, **more}
+        return Manager(self.url, **options)
 
     def socket(self, manager: Manager) -> ClientSocket:
         """Return the socket of the namespace, which connects."""
@@ -112,7 +115,7 @@ def _tls(cacert: Path | None, *, insecure: bool) -> tls.SSLContext:
     try:
         context = tls.create_default_context(cafile=cacert)
     except OSError as error:
-        why = error.strerror if error.errno else "it holds no certificate in PEM form"
+        why = "it holds no certificate in PEM form" if isinstance(error, tls.SSLError) else error.strerror
         raise InputError(f"--cacert: {cacert} cannot be used: {why}") from None
     if insecure:
         context.check_hostname = False
@@ -134,5 +137,6 @@ def _read(path: str) -> bytes:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
         raise InputError(
-            f'the file {path} cannot be read: {error.strerror}; text that begins with @ goes in double quotes: "@{path}"'
+            f"the file {path} cannot be read: {error.strerror}; text that begins with @ goes in double quotes: "
+            f'"@{path}"'
         ) from None

@@ -182,7 +182,7 @@ class Conversation:
     # What is typed
 
     def type(self, line: str) -> TypedEvent | Command | None:
-        """Send what was typed; return what it was. A command is left to the caller if it is none of the connection's."""
+        """Send what was typed, and return what it was; to leave is up to the caller."""
         try:
             typed = parse_line(line)
             if isinstance(typed, TypedEvent):
@@ -191,7 +191,7 @@ class Conversation:
                 self._obey(typed)
         except (InputError, AntiphonError) as error:
             self.failed = True
-            self._screen.error(f"not sent: {safe(str(error))}")
+            self._screen.error(("" if line.lstrip().startswith("/") else "not sent: ") + safe(str(error)))
             return None
         return typed
 
@@ -245,8 +245,8 @@ class Conversation:
             self.socket.disconnect()
         elif command.name not in {"quit", "exit"}:
             raise InputError(
-                f'there is no command /{command.name}, see /help; the name of an event that begins with / goes in quotes: '
-                f'"/{command.name}"'
+                f"there is no command /{command.name}, see /help; the name of an event that begins with / goes in "
+                f'quotes: "/{command.name}"'
             )
 
     @staticmethod

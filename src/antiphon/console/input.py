@@ -85,12 +85,14 @@ def parse_json(text: str) -> Any:
 
 
 def _why(text: str, error: Exception) -> str:
-    shown = text if len(text) <= 60 else text[:57] + "..."
+    shown = text.strip()
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
     if isinstance(error, RecursionError):
         return "JSON that is nested too deeply"
     if isinstance(error, json.JSONDecodeError):
         where = "at its end" if error.pos >= len(text.rstrip()) else f"at {text[error.pos : error.pos + 10]!r}"
-        return f"{shown} is no JSON: {error.msg[0].lower() + error.msg[1:]} {where}"
+        what = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+        return f"{shown} is no JSON: {what} {where}"
     return f"{shown} is no JSON: {error}"
 
 
@@ -122,7 +124,9 @@ def parse_line(line: str) -> TypedEvent | Command | None:
     if line.startswith("/"):
         name, *more = line[1:].split()
         if more:
-            raise InputError(f'/{name} takes no arguments; the name of an event that begins with / goes in quotes: "/{name}"')
+            raise InputError(
+                f'/{name} takes no arguments; the name of an event that begins with / goes in quotes: "/{name}"'
+            )
         return Command(name)
     if line[0] in "{[":
         raise InputError('a line begins with the name of an event: chat {"json": 1}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 from collections.abc import Iterable
 from typing import Any, Final
@@ -31,7 +32,13 @@ _AT_ONCE: Final = 0.3
 """Seconds that the goodbye to the server may take when somebody wants to leave."""
 _PATIENTLY: Final = 5.0
 _STYLE: Final = Style.from_dict(
-    {"prompt": "bold", "bottom-toolbar": "noreverse", "up": "ansigreen", "down": "ansiyellow", "toolbar": "ansibrightblack"}
+    {
+        "prompt": "bold",
+        "bottom-toolbar": "noreverse",
+        "up": "ansigreen",
+        "down": "ansiyellow",
+        "toolbar": "ansibrightblack",
+    }
 )
 
 
@@ -61,9 +68,9 @@ async def _through_pipes(connection: Connection, answer_timeout: float, wait: fl
     )
     over = conversation.over
     patience = _AT_ONCE
-    sending = asyncio.ensure_future(_send_lines(conversation))
+    sending = asyncio.create_task(_send_lines(conversation))
     try:
-        await asyncio.wait([sending, over], return_when=asyncio.FIRST_COMPLETED)
+        await _first(sending, over)
         if not sending.done():
             # Some of what should be sent was not.
             return 1
@@ -71,8 +78,8 @@ async def _through_pipes(connection: Connection, answer_timeout: float, wait: fl
             return 1
         patience = _PATIENTLY
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await asyncio.wait([over])
+            async with asyncio.timeout(None if math.isinf(wait) else wait):
+                await asyncio.shield(over)
         return int(conversation.failed)
     except asyncio.CancelledError:
         patience = _AT_ONCE
@@ -80,6 +87,10 @@ async def _through_pipes(connection: Connection, answer_timeout: float, wait: fl
     finally:
         sending.cancel()
         await conversation.leave(patience)
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _send_lines(conversation: Conversation) -> bool:
@@ -130,7 +141,7 @@ async def _at_prompt(connection: Connection, answer_timeout: float, *, reconnect
         )
         typing = asyncio.ensure_future(_prompt(conversation, connection))
         try:
-            await asyncio.wait([typing, conversation.over], return_when=asyncio.FIRST_COMPLETED)
+            await _first(typing, conversation.over)
             return 0 if typing.done() else 1
         finally:
             if not typing.done():

@@ -148,13 +148,16 @@ class LoadTest:
             connecting.add(asyncio.ensure_future(visitor.connect()))
             self.tally.begun += 1
             await asyncio.sleep(0)
-        stopping = asyncio.ensure_future(self.stopped.wait())
-        while not stopping.done() and any(not task.done() for task in connecting):
-            waiting = [task for task in connecting if not task.done()]
-            await asyncio.wait([stopping, asyncio.gather(*waiting)], return_when=asyncio.FIRST_COMPLETED)
+        stopping = asyncio.ensure_future(self._stop())
+        connected = asyncio.ensure_future(_all_done(connecting))
+        await asyncio.wait([stopping, connected], return_when=asyncio.FIRST_COMPLETED)
+        connected.cancel()
         stopping.cancel()
         for task in connecting:
             task.cancel()
+
+    async def _stop(self) -> None:
+        await self.stopped.wait()
 
     async def _stops_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -183,13 +186,18 @@ class LoadTest:
         self.phase = "waiting"
         # Without them the slowest would not count.
         deadline = _now() + _LATE
-        while _now() < deadline and any(visitor.is_waiting for visitor in working):
+        while _now() < deadline and any(visitor.is_waiting for visitor in working):  # noqa: ASYNC110 - in no hurry
             await asyncio.sleep(0.02)
 
     async def _leave_all(self) -> None:
         leaving = [asyncio.ensure_future(visitor.leave()) for visitor in self._visitors]
         if leaving:
             await asyncio.wait(leaving, timeout=_GOODBYE)
+
+
+async def _all_done(tasks: set[asyncio.Task[None]]) -> None:
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 class _Visitor:

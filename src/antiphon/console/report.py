@@ -16,7 +16,7 @@ from antiphon.console.histogram import Histogram
 from antiphon.console.load import LoadTest, Tally, per_second
 from antiphon.console.output import duration
 
-__all__ = ["LiveProgress", "LineProgress", "Progress", "as_dict", "print_summary"]
+__all__ = ["LineProgress", "LiveProgress", "Progress", "as_dict", "print_summary"]
 
 _BUSY: Final = 0.9
 """The share of a processor from which on the load test itself may be what is slow."""
@@ -63,10 +63,12 @@ class LiveProgress:
     """Draws on a terminal."""
 
     def __init__(self, console: Console) -> None:
-        # It is drawn twice a second, and by nobody else: what draws keeps answers from being read.
+        # What draws keeps answers from being read. So it draws little, twice a second, and in no thread of its own.
         self.interval: float = 0.5
         self._meter = Meter()
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._live.start()
 
     def show(self, test: LoadTest) -> None:
@@ -76,13 +78,19 @@ class LiveProgress:
     def _draw(self, test: LoadTest) -> Group:
         tally, load = test.tally, test.load
         if test.phase == "connecting":
-            total, done, words = load.clients, tally.settled, f"connecting  {tally.settled:,} of {load.clients:,} clients"
+            total, done, words = (
+                load.clients,
+                tally.settled,
+                f"connecting  {tally.settled:,} of {load.clients:,} clients",
+            )
         else:
             total, done = 1000, int(1000 * min(test.elapsed / load.duration, 1))
             words = f"{test.phase}  {min(test.elapsed, load.duration):.0f} of {load.duration:g} s"
-        bar = Table.grid(padding=(0, 2))
-        bar.add_row(ProgressBar(total=total, completed=done, width=40), Text(words))
-        return Group(bar, _table(rows_of(test, self._meter.look(test))))
+        lines = Text(no_wrap=True)
+        for name, text in rows_of(test, self._meter.look(test)):
+            lines.append(f"{name:12}", style="bold").append(f"{text}\n")
+        lines.append(words, style="dim")
+        return Group(lines, ProgressBar(total=total, completed=done, width=60))
 
     def close(self) -> None:
         """Wipe it away."""
@@ -104,7 +112,7 @@ class LineProgress:
         else:
             text = f"{test.elapsed:.0f} s: {self._meter.look(test):,.0f} events per second"
             if tally.latencies.count:
-                p50, p99 = (duration(tally.latencies.percentile(share)) for share in (50, 99))
+                p50, p99 = map(duration, tally.latencies.percentiles(50, 99))
                 text += f", latency p50 {p50}, p99 {p99}"
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
@@ -141,7 +149,8 @@ def _events(test: LoadTest) -> str:
 
 
 def _percentiles(times: Histogram, *shares: float) -> str:
-    parts = [f"p{share:g} {duration(times.percentile(share))}" for share in shares]
+    found = zip(shares, times.percentiles(*shares), strict=True)
+    parts = [f"p{share:g} {duration(seconds)}" for share, seconds in found]
     return "   ".join([*parts, f"max {duration(times.longest)}"])
 
 
@@ -188,7 +197,7 @@ def as_dict(test: LoadTest, url: str) -> dict[str, Any]:
 def _times(times: Histogram, *shares: float) -> dict[str, float] | None:
     if not times.count:
         return None
-    found = {f"p{share:g}": times.percentile(share) for share in shares}
+    found = {f"p{share:g}": seconds for share, seconds in zip(shares, times.percentiles(*shares), strict=True)}
     return {name: round(seconds * 1000, 3) for name, seconds in {**found, "max": times.longest}.items()}
 
 
@@ -210,20 +219,26 @@ def print_summary(test: LoadTest, console: Console) -> None:
     if tally.latencies.count:
         rows.append(("latency", _percentiles(tally.latencies, 50, 95, 99)))
     rows += _troubles(test)
-    console.print(_table(rows))
+    if console.is_terminal:
+        console.print(_table(rows))
+    else:
+        for name, text in rows:
+            console.print(Text(f"{name:12}{text}"), soft_wrap=True)
 
 
 def _troubles(test: LoadTest) -> list[tuple[str, str]]:
     tally = test.tally
     rows = [*_grouped("failed", tally.failed), *_grouped("lost", tally.lost), *_grouped("errors", tally.errors)]
+    if test.stopped.is_set():
+        rows.append(("note", "stopped early" if tally.seconds else "stopped before all had connected"))
+    if not tally.connected:
+        rows.append(("note", "nobody has connected"))
+    elif tally.seconds and not (tally.in_time or rows):
+        rows.append(("note", "nothing was measured: does the server know the event? see --event and --mode"))
     if unanswered := _unanswered(test):
         rows.append(("unanswered", f"{unanswered:,}"))
     if tally.skipped:
         rows.append(("skipped", f"{tally.skipped:,} that were due while --in-flight others waited"))
-    if not tally.connected:
-        rows.append(("note", "nobody has connected"))
-    elif tally.seconds and not tally.in_time:
-        rows.append(("note", "nothing was measured: does the server know the event? see --event and --mode"))
     if tally.busy > _BUSY:
         rows.append(("note", f"the load test was busy for {tally.busy:.0%} of the time: it may be what is slow"))
     return rows or [("errors", "none")]
@@ -232,7 +247,9 @@ def _troubles(test: LoadTest) -> list[tuple[str, str]]:
 def _grouped(name: str, reasons: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return the reasons, the most frequent first."""
     ordered = sorted(reasons.items(), key=lambda item: -item[1])
-    rows = [(name if not index else "", f"{count:,} x {why}") for index, (why, count) in enumerate(ordered[:_REASONS_SHOWN])]
+    rows = [
+        (name if not index else "", f"{count:,} x {why}") for index, (why, count) in enumerate(ordered[:_REASONS_SHOWN])
+    ]
     if rest := sum(count for _, count in ordered[_REASONS_SHOWN:]):
         rows.append(("", f"{rest:,} for other reasons"))
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -70,7 +71,8 @@ def end(code: int) -> None:
 
 
 def prepare_output() -> None:
-    """Let no character that the terminal does not know end the program."""
+    """Let no character that the terminal does not know end the program, and let only the commands themselves speak."""
+    logging.getLogger("antiphon").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

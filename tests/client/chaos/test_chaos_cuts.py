@@ -39,16 +39,18 @@ async def is_well(socket: ClientSocket) -> None:
 
 
 @contextlib.asynccontextmanager
-async def client(url: str, **options: Any) -> Any:
+async def client(proxy: ChaosProxy, **options: Any) -> Any:
     """Connect a client, and see that nothing is left of it in the end; yields it and its witness."""
     residue = Residue()
-    async with antiphon.connect(url, **{**QUICK, **options}) as socket:
+    async with antiphon.connect(proxy.url, **{**QUICK, **options}) as socket:
         witness = Witness(socket)
         yield socket, witness
         witness.check()
     assert residue.tasks() == []
     # A closed connection is gone in the next turn of the event loop.
     await asyncio.sleep(0)
+    # Its own connections do not count.
+    proxy.close()
     assert residue.files() == []
     assert residue.threads() == []
 
@@ -60,7 +62,7 @@ async def test_it_comes_back_from_cuts_at_random(
     server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(server)
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
         proxy.cut_at_random(100, 8_000 if transports == ["websocket"] else 20_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
         await is_well(socket)
@@ -75,7 +77,7 @@ async def test_it_comes_back_when_it_is_cut_while_it_connects(
     server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(server)
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
         # That is about as much as it takes to connect and to upgrade.
         proxy.cut_at_random(100, 1_500)
         await poke_while(socket, lambda: proxy.is_cutting)
@@ -88,7 +90,7 @@ async def test_it_comes_back_from_cuts_of_a_slow_network(
 ) -> None:
     proxy = proxy_to(server)
     proxy.delay = 0.01
-    async with client(proxy.url, transports=transports) as (socket, _):
+    async with client(proxy, transports=transports) as (socket, _):
         proxy.cut_at_random(20, 4_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
         await is_well(socket)
@@ -99,7 +101,7 @@ async def test_its_memory_is_flat(
     serve: Callable[..., ChaosServer], proxy_to: ProxyTo, transports: list[str], manner: Manner, nothing_left: Residue
 ) -> None:
     proxy = proxy_to(serve("antiphon"))
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
 
         async def cycle(times: int) -> None:
             for _ in range(times):
@@ -127,7 +129,7 @@ async def test_it_comes_back_from_half_open_connections(
     pinging_server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(pinging_server)
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
         for times in range(1, 4):
             if transports == TRANSPORTS["upgrade"]:
                 await true(lambda: socket.io.transport_name == "websocket")
@@ -144,7 +146,7 @@ async def test_it_may_leave_at_once_after_a_half_open_connection(
     pinging_server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(pinging_server)
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
         if transports == TRANSPORTS["upgrade"]:
             await true(lambda: socket.io.transport_name == "websocket")
         proxy.freeze()
@@ -156,7 +158,7 @@ async def test_it_may_leave_during_the_silence(
     pinging_server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(pinging_server)
-    async with client(proxy.url, transports=transports) as (_, _):
+    async with client(proxy, transports=transports) as (_, _):
         proxy.freeze()
 
 
@@ -164,7 +166,7 @@ async def test_it_goes_on_when_a_black_hole_is_gone(
     server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(server)
-    async with client(proxy.url, transports=transports, timeout=0.1) as (socket, witness):
+    async with client(proxy, transports=transports, timeout=0.1) as (socket, witness):
         proxy.mode = "swallow"
         proxy.cut()
         await true(lambda: len(witness.errors) == 10)
@@ -212,7 +214,7 @@ async def test_it_stays_with_polling_while_a_proxy_spoils_the_upgrade(
 ) -> None:
     proxy = proxy_to(server)
     proxy.spoils_websocket = True
-    async with client(proxy.url) as (socket, witness):
+    async with client(proxy) as (socket, witness):
         failed: list[Exception] = []
         socket.io.on("upgrade_error", failed.append)
         for _ in range(3):
@@ -232,7 +234,7 @@ async def test_it_comes_back_when_nobody_listened_for_a_while(
     server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(server)
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
         proxy.refuse()
         proxy.cut()
         await true(lambda: len(witness.errors) >= 5)
@@ -252,7 +254,7 @@ async def test_what_is_emitted_offline_arrives_once(
     server: ChaosServer, proxy_to: ProxyTo, transports: list[str], nothing_left: Residue
 ) -> None:
     proxy = proxy_to(server)
-    async with client(proxy.url, transports=transports) as (socket, witness):
+    async with client(proxy, transports=transports) as (socket, witness):
         for first in range(0, 1_000, 20):
             proxy.refuse()
             proxy.cut("rst" if first % 40 else "fin")
