@@ -9,12 +9,13 @@ import asyncio
 import re
 from typing import Any, Final, cast
 
+import httptools
+
 from antiphon.common.picows_protocol import feed
 
 __all__ = ["HandshakeProtocol", "Refusal"]
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _MAX_HEAD: Final = 64 * 1024
 _MAX_BODY: Final = 64 * 1024
 _PATIENCE: Final = 2.0
@@ -46,7 +47,8 @@ class HandshakeProtocol(asyncio.Protocol):
         self._websocket = websocket
         self._transport: asyncio.Transport | None = None
         self._data = bytearray()
-        self._head_end = -1
+        self._body = bytearray()
+        self._parser: Any = None
         self._status: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -69,13 +71,12 @@ class HandshakeProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of the response."""
+        if self._parser is not None:
+            self._read_body(data)
+            return
         self._data += data
-        if self._head_end < 0:
-            self._head_end = self._data.find(b"\r\n\r\n")
-            if self._head_end >= 0 or len(self._data) > _MAX_HEAD:
-                self._on_head()
-        if self._timer is not None:
-            self._check_body()
+        if b"\r\n\r\n" in self._data or len(self._data) > _MAX_HEAD:
+            self._on_head()
 
     def _on_head(self) -> None:
         found = _STATUS.match(self._data)
@@ -84,18 +85,33 @@ class HandshakeProtocol(asyncio.Protocol):
             self._transport.set_protocol(self._websocket)
             self._settle(None)
             feed(self._websocket, bytes(self._data))
-        else:
+        elif found:
             self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._refuse)
-
-    def _check_body(self) -> None:
-        length = _LENGTH.search(self._data, 0, self._head_end + 2)
-        size = len(self._data) - self._head_end - 4
-        if size >= _MAX_BODY or self._head_end < 0 or (length is not None and size >= int(length[1])):
+            self._parser = httptools.HttpResponseParser(self)
+            self._read_body(bytes(self._data))
+        else:
+            self._body += self._data
             self._refuse()
 
+    def _read_body(self, data: bytes) -> None:
+        """Read on in a response that refuses the connection, chunked or not."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse()
+        if len(self._body) >= _MAX_BODY:
+            self._refuse()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body from the parser."""
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        """Be told by the parser that the response is whole."""
+        self._refuse()
+
     def _refuse(self) -> None:
-        start = self._head_end + 4 if self._head_end >= 0 else 0
-        self._settle(Refusal(self._status, bytes(self._data[start:])))
+        self._settle(Refusal(self._status, bytes(self._body)))
         if self._transport is not None:
             self._transport.abort()
 

@@ -34,6 +34,8 @@ _WATCH_INTERVAL: Final = 5.0
 """Seconds between two looks at the clock. The timers of the event loop stand still while the computer sleeps."""
 
 _AWAITS_PER_TURN: Final = 100
+_CLOSE_TIMEOUT: Final = 3.0
+"""Seconds that the last packets may take when the session is closed."""
 
 _CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC if hasattr(time, "CLOCK_MONOTONIC") else -1)
 
@@ -146,6 +148,7 @@ class Engine:
         self._ping_delay = math.inf
         self._ping_deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._awaits = 0
         self._old: list[Transport] = []
@@ -343,7 +346,7 @@ class Engine:
             f"no ping from the server for {self._ping_delay:g} s "
             f"(interval {handshake.ping_interval:g} + timeout {handshake.ping_timeout:g})"
         )
-        self._close_now("ping timeout", error)
+        self._close_now("ping timeout", error, at_once=True)
 
     # Upgrade
 
@@ -435,20 +438,33 @@ class Engine:
             self._choose_direct()
             if not self.upgrading and not self.write_buffer:
                 self._close_now("forced close", None)
+            else:
+                self._close_timer = self._loop.call_later(_CLOSE_TIMEOUT, self._stop_closing)
 
-    def _close_now(self, reason: str, error: TransportError | None) -> None:
+    def _stop_closing(self) -> None:
+        """Do not wait any longer until what was sent is on its way."""
+        self._close_now("forced close", None, at_once=True)
+
+    def _close_now(self, reason: str, error: TransportError | None, *, at_once: bool = False) -> None:
+        """End the session.
+
+        Args:
+            reason: what the listener is told.
+            error: more about it.
+            at_once: do not say goodbye: nobody would hear it.
+        """
         if self.ready_state == "closed":
             return
         self.ready_state = "closed"
         self._direct = None
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._close_timer):
+            if timer is not None:
+                timer.cancel()
         probe, self._probe = self._probe, None
         if probe is not None:
             self._old.append(probe.transport)
             probe.transport.abandon()
-        if reason == "ping timeout" and isinstance(self.transport, WebSocket):
-            # Who is silent will not answer a close frame either.
+        if at_once:
             self.transport.abort()
         else:
             self.transport.abandon()

@@ -198,6 +198,18 @@ class Polling(Transport):
             pass
         finally:
             self._stop_polling()
+            if sending is not None:
+                # On a dead connection it would never end.
+                sending.cancel()
+
+    def abort(self) -> None:
+        """End all requests at once."""
+        self.is_open = self.writable = False
+        self._closed = True
+        self.listener = NOBODY
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     def _stop_polling(self) -> None:
         if self._poll_task is not None and self._poll_task is not asyncio.current_task():

@@ -118,6 +118,10 @@ class Transport(ABC):
     def close(self) -> None:
         """Close it, after what was sent. The listener is not told of it."""
 
+    @abstractmethod
+    def abort(self) -> None:
+        """Drop it, with what was not sent. The listener is not told of it."""
+
     def abandon(self) -> None:
         """Close it, and tell nobody of anything any more."""
         self.listener = NOBODY
