@@ -12,6 +12,7 @@ from rich.console import Console
 
 from antiphon.console.connection import Connection
 from antiphon.console.load import Load, LoadTest
+from antiphon.console.output import compact
 from antiphon.console.report import LineProgress, LiveProgress, Progress, as_dict, print_summary
 
 __all__ = ["bench"]
@@ -32,7 +33,7 @@ async def bench(connection: Connection, load: Load, *, as_json: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, test.stopped.set)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     name = connection.name
-    what = load.mode if load.mode == "listen" else f"{load.mode}, event {load.event}, {load.size} bytes"
+    what = load.mode if load.mode == "listen" else f"{load.mode}, event {compact(load.event)}, {load.size} bytes"
     err.print(f"{load.clients:,} clients, {load.duration:g} s, {name} ({what})", markup=False, soft_wrap=True)
     progress: Progress = LiveProgress(err) if err.is_terminal else LineProgress()
     showing = asyncio.ensure_future(_show(test, progress))

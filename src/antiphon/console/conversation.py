@@ -16,7 +16,7 @@ from antiphon.client.states import SocketState
 from antiphon.common.handlers import Ack
 from antiphon.console.connection import Connection, read_arguments
 from antiphon.console.input import Command, InputError, TypedEvent, parse_line
-from antiphon.console.output import duration, lasting, refusal, safe, why_disconnected
+from antiphon.console.output import duration, lasting, name_as_typed, refusal, safe, why_disconnected
 from antiphon.console.screen import Screen
 from antiphon.errors import AckTimeout, AntiphonError, ConnectionRefused, TransportError
 
@@ -220,7 +220,7 @@ class Conversation:
                 self.failed = True
                 late = f" within {self._answer_timeout:g} s"
                 why = late if isinstance(error, AckTimeout) else f": {safe(str(error))}"
-                self._screen.error(f"{safe(name)} was not answered{why}")
+                self._screen.error(f"{name_as_typed(name)} was not answered{why}")
             if not self._unanswered:
                 self._answers_came.set()
 

@@ -10,10 +10,23 @@ from typing import Final
 
 from antiphon.errors import ConnectionRefused, TransportError
 
-__all__ = ["compact", "compact_all", "duration", "lasting", "plain_json", "refusal", "safe", "told", "why_disconnected"]
+__all__ = [
+    "compact",
+    "compact_all",
+    "duration",
+    "lasting",
+    "name_as_typed",
+    "plain_json",
+    "refusal",
+    "safe",
+    "told",
+    "why_disconnected",
+]
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What would move the cursor, change colours, or turn the direction of text."""
+
+_PLAIN_NAME: Final = re.compile(r"""(?!\?$)[^\s/"{\[\x00-\x1f][^\s\x00-\x1f]*""")
 
 _REASONS: Final = {
     "io server disconnect": "the server has disconnected this client",
@@ -48,6 +61,11 @@ def _compact(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_compact, value)) + "]"
     return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def name_as_typed(name: str) -> str:
+    """Return the name of an event as one would type it: in quotes, if it could be misread."""
+    return safe(name) if _PLAIN_NAME.fullmatch(name) else compact(name)
 
 
 def compact_all(values: Sequence[object]) -> str:

@@ -90,7 +90,9 @@ class LiveProgress:
         for name, text in rows_of(test, self._meter.look(test)):
             lines.append(f"{name:12}", style="bold").append(f"{text}\n")
         lines.append(words, style="dim")
-        return Group(lines, ProgressBar(total=total, completed=done, width=60))
+        return Group(
+            lines, ProgressBar(total=total, completed=done, width=60, complete_style="cyan", finished_style="green")
+        )
 
     def close(self) -> None:
         """Wipe it away."""

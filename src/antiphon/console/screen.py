@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
-from antiphon.console.output import compact, safe
+from antiphon.console.output import compact, name_as_typed
 
 __all__ = ["Screen"]
 
@@ -29,23 +29,24 @@ class Screen:
         self._is_terminal = terminal
         self._highlighter = JSONHighlighter()
 
-    def say(self, sign: str, style: str, *parts: str | Text) -> None:
+    def say(self, sign: str, style: str, *parts: str | Text, wrapped: bool = True) -> None:
         """Print a line.
 
         Args:
             sign: one character.
             style: of the sign, and of the parts that have none.
             parts: of the line.
+            wrapped: break it between words; otherwise it can be copied whole.
         """
-        time = datetime.now().strftime("%H:%M:%S.%f")[:-3]
-        line = Text(time, style="dim")
+        line = Text()
+        line.append(datetime.now().strftime("%H:%M:%S.%f")[:-3], style="dim")
         line.append(f" {sign} ", style=f"bold {style}" if style else "")
         for part in parts:
             if isinstance(part, Text):
                 line.append_text(part)
             else:
                 line.append(part, style=style)
-        self._console.print(line, soft_wrap=True)
+        self._console.print(line, soft_wrap=not (wrapped and self._is_terminal))
 
     def values(self, values: Sequence[object]) -> Text:
         """Return arguments as JSON, each after a space."""
@@ -83,11 +84,11 @@ class Screen:
     def received(self, event: str, args: Sequence[object], note: str) -> None:
         """Show an event of the server."""
         more = [Text(f"  ({note})", style="yellow")] if note else []
-        self.say("←", "cyan", Text(safe(event), style="bold cyan"), self.values(args), *more)
+        self.say("←", "cyan", Text(name_as_typed(event), style="bold"), self.values(args), *more, wrapped=False)
 
     def sent(self, event: str, args: Sequence[object]) -> None:
         """Show an event that was sent."""
-        self.say("→", "magenta", Text(safe(event), style="bold magenta"), self.values(args))
+        self.say("→", "magenta", Text(name_as_typed(event), style="bold"), self.values(args), wrapped=False)
 
     def answered(self, event: str, args: Sequence[object], after: str) -> None:
         """Show an answer."""
@@ -95,9 +96,10 @@ class Screen:
         self.say(
             "✓",
             "green",
-            Text(safe(event), style="bold green"),
+            Text(name_as_typed(event), style="bold"),
             Text(f" answered after {after}:", style="green"),
             self.values(args) if args else nothing,
+            wrapped=False,
         )
 
     def plain(self, text: Text) -> None:

@@ -134,9 +134,10 @@ class Socket(AnyListeners):
         self.begin()
         try:
             self.io.portal.run(self._until_connected())
-        except BaseException:
+        except BaseException as error:
             if not self._core.connected:
-                self.end(at_once=True)
+                # Handlers are told why, unless Ctrl-C was pressed.
+                self.end(at_once=not isinstance(error, Exception))
             raise
         return self
 
