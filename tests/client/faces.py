@@ -25,7 +25,7 @@ from interop_driver import WAIT, Reports, until
 
 __all__ = ["QUICK", "AsyncioFace", "BlockingFace", "Connect", "Face", "Guest", "Remote"]
 
-QUICK = {"reconnection_delay": 0.02, "reconnection_delay_max": 0.1}
+QUICK: dict[str, Any] = {"reconnection_delay": 0.02, "reconnection_delay_max": 0.1}
 """Delays that do not make a test last."""
 
 _OWN_EVENTS = ("connect", "connect_error", "disconnect")

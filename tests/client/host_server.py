@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,22 @@ def connection(socket: Socket) -> None:  # noqa: C901 - a list of handlers
         told = socket.handshake
         return {"auth": told.auth, "query": dict(told.query), "headers": dict(told.headers)}
 
-    handlers = [echo, ask, nothing, silence, burst, number, reluctant, question, tell, kick, end, raw, join, handshake]
+    handlers: list[Callable[..., object]] = [
+        echo,
+        ask,
+        nothing,
+        silence,
+        burst,
+        number,
+        reluctant,
+        question,
+        tell,
+        kick,
+        end,
+        raw,
+        join,
+        handshake,
+    ]
     for handler in handlers:
         socket.on(handler.__name__, handler)
     socket.on("message", ask)

@@ -125,6 +125,7 @@ class RecordingRelay(Relay):
     """A relay before a server: it remembers what has passed, and can hold it up for a while."""
 
     def __init__(self, host: Host) -> None:
+        self._passing = threading.Lock()
         super().__init__()
         self.port = self.target = host.port
         self.from_clients = bytearray()
@@ -136,14 +137,22 @@ class RecordingRelay(Relay):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self._flows.wait()
+                log.extend(data)
                 if is_client:
-                    self._asking.add(source)
+                    with self._passing:
+                        self._asking.add(source)
+                        sink.sendall(data)
                 else:
                     self._asking.discard(sink)
-                log.extend(data)
-                sink.sendall(data)
+                    sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the server has got a request that it has not answered."""
+        with self._passing:
+            return bool(self._asking)
 
     def resume(self) -> None:
         """Pass on what was held up, and all that follows."""

@@ -10,6 +10,7 @@ import pytest
 
 import antiphon
 from antiphon import Ack, AckTimeout, AntiphonError, ConfigurationError, Disconnected
+from antiphon.types import TransportName
 from faces import Connect
 from hosts import Host, RecordingRelay
 from interop_driver import until
@@ -33,7 +34,7 @@ def test_an_answer_goes_to_a_function_with_all_arguments(host: Host, connect: Co
     assert guest.expect("answer") == []
 
 
-async def test_an_answer_may_go_to_an_async_function(host: Host, transport: str) -> None:
+async def test_an_answer_may_go_to_an_async_function(host: Host, transport: TransportName) -> None:
     answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
 
     async def take(*args: Any) -> None:
@@ -107,7 +108,7 @@ def test_what_a_handler_returns_is_the_answer(host: Host, connect: Connect) -> N
         assert guest.expect("answer") == [None, *answer]
 
 
-async def test_an_async_handler_answers_when_it_is_done(host: Host, transport: str) -> None:
+async def test_an_async_handler_answers_when_it_is_done(host: Host, transport: TransportName) -> None:
     async with antiphon.connect(host.url, transports=[transport]) as socket:
         ready = asyncio.Event()
 

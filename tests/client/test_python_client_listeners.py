@@ -10,6 +10,7 @@ import pytest
 
 import antiphon
 from antiphon import ConfigurationError
+from antiphon.types import TransportName
 from faces import Connect, Guest
 from hosts import Host
 from interop_driver import until
@@ -24,7 +25,7 @@ def test_handlers_are_called_in_the_order_of_their_registration(host: Host, conn
     until(lambda: seen == ["first", "second", "third"])
 
 
-async def test_async_and_plain_handlers_begin_in_their_order(host: Host, transport: str) -> None:
+async def test_async_and_plain_handlers_begin_in_their_order(host: Host, transport: TransportName) -> None:
     seen: list[object] = []
     async with antiphon.connect(host.url, transports=[transport]) as socket:
 
@@ -46,7 +47,7 @@ async def test_async_and_plain_handlers_begin_in_their_order(host: Host, transpo
     assert [entry for entry in seen if entry[0] != "later"] == expected  # type: ignore[index]
 
 
-async def test_async_handlers_do_not_wait_for_each_other(host: Host, transport: str) -> None:
+async def test_async_handlers_do_not_wait_for_each_other(host: Host, transport: TransportName) -> None:
     """One may even wait for what a later one does."""
     done = asyncio.Event()
     order: list[str] = []
@@ -68,7 +69,9 @@ async def test_async_handlers_do_not_wait_for_each_other(host: Host, transport: 
     assert order == ["let go", "waited"]
 
 
-def test_handlers_of_the_blocking_client_are_plain_functions_in_one_other_thread(host: Host, transport: str) -> None:
+def test_handlers_of_the_blocking_client_are_plain_functions_in_one_other_thread(
+    host: Host, transport: TransportName
+) -> None:
     with antiphon.sync.connect(host.url, transports=[transport]) as socket:
         threads: list[str] = []
         for event in ("echo", "burst", "disconnect"):
@@ -238,7 +241,8 @@ def test_listeners_for_everything_are_put_in_front_listed_and_removed(host: Host
 
 def test_a_manager_has_handlers_too(host: Host, connect: Connect) -> None:
     guest = connect(host)
-    manager, seen = guest.io, []
+    manager = guest.io
+    seen: list[object] = []
 
     def close(reason: str, details: object) -> None:
         seen.append((reason, details))

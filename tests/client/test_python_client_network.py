@@ -35,13 +35,14 @@ def test_the_path_and_its_last_slash(hosts: dict[str, Host], relay_to: Relays, c
     assert {urlsplit(request).path for request in plain.requests} == {"/socket.io/"}
 
 
-def test_timestamps_are_for_polling_and_can_be_named(relay: RecordingRelay, face: Face) -> None:
+def test_timestamps_are_for_polling_and_can_be_named(host: Host, relay_to: Relays, face: Face) -> None:
     for options, name, stamped in (
         ({}, "t", True),
         ({"timestamp_param": "when"}, "when", True),
         ({"timestamp_requests": False}, "t", False),
     ):
-        guest = face.connect(relay.url, **options)  # type: ignore[arg-type]
+        relay = relay_to(host)
+        guest = face.connect(relay.url, **options)
         guest.use("websocket")
         assert guest.emit_with_ack("ask", 1) == 1
         asked = queries(relay)
@@ -51,7 +52,6 @@ def test_timestamps_are_for_polling_and_can_be_named(relay: RecordingRelay, face
         assert len(set(stamps)) == len(stamps)
         assert not any(name in query for query in asked if query["transport"] == ["websocket"])
         guest.disconnect()
-        relay.from_clients.clear()
 
 
 def test_the_query_reaches_the_server(host: Host, connect: Connect) -> None:
@@ -102,9 +102,9 @@ def test_cookies_are_sent(host: Host, connect: Connect) -> None:
 
 
 def test_cookies_of_the_server_are_kept_if_that_is_wanted(hosts: dict[str, Host], relay_to: Relays, face: Face) -> None:
-    relay = relay_to(hosts["special"])
     special: Any = {"path": "/special", "add_trailing_slash": False, "cookies": {"own": "1"}}
     for wanted in (True, False):
+        relay = relay_to(hosts["special"])
         guest = face.connect(relay.url, with_credentials=wanted, **special)
         guest.use("websocket")
         assert guest.emit_with_ack("ask", 1) == 1
@@ -115,7 +115,6 @@ def test_cookies_of_the_server_are_kept_if_that_is_wanted(hosts: dict[str, Host]
         assert {b"io=" in cookie for cookie in cookies[1:]} == {wanted}
         assert all(b"own=1" in cookie for cookie in cookies)
         guest.disconnect()
-        relay.from_clients.clear()
 
 
 # TLS

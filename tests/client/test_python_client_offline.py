@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from antiphon import AckTimeout, BufferFull, Disconnected
+from antiphon.types import TransportName
 from faces import Connect, Face, Guest
 from hosts import Host, RecordingRelay
 from interop_driver import until
@@ -33,7 +34,9 @@ def test_what_is_emitted_without_a_connection_waits_for_one_in_order(relay: Reco
     assert guest.buffered == 0
 
 
-def test_what_is_emitted_before_the_first_connection_waits_for_it(host: Host, face: Face, transport: str) -> None:
+def test_what_is_emitted_before_the_first_connection_waits_for_it(
+    host: Host, face: Face, transport: TransportName
+) -> None:
     guest = face.prepare(host.url, noting=["echo"], transports=[transport])
     face.call(guest.target.connect if face.name == "asyncio" else guest.target.begin)
     guest.emit("echo", 1)
@@ -122,7 +125,7 @@ def test_volatile_events_are_not_kept(relay: RecordingRelay, connect: Connect, k
 
 
 def test_volatile_events_are_dropped_while_the_transport_is_busy(
-    relay: RecordingRelay, connect: Connect, transport: str, key: str
+    relay: RecordingRelay, connect: Connect, transport: TransportName, key: str
 ) -> None:
     guest = connect(relay)
     assert guest.emit_with_ack("ask", 1) == 1
@@ -131,12 +134,13 @@ def test_volatile_events_are_dropped_while_the_transport_is_busy(
         # By polling a request is under way; by WebSocket the buffers of the connection have to be full.
         blob = "x" * (500_000 if transport == "websocket" else 10)
         core = guest.core
+        engine: Any = core.io.engine
         run = guest.face.call if guest.face.name == "asyncio" else guest.io.portal.call
         for _ in range(100):
             run(core.emit, "nothing", blob)
-            if not core.io.engine.transport.writable:
+            if not engine.transport.writable:
                 break
-        assert not core.io.engine.transport.writable
+        assert not engine.transport.writable
         run(core.volatile.emit, "number", key, 1)
     finally:
         relay.resume()
@@ -144,7 +148,9 @@ def test_volatile_events_are_dropped_while_the_transport_is_busy(
     assert guest.emit_with_ack("numbers", key) == [2]
 
 
-async def test_a_plain_emit_may_be_awaited_until_it_is_sent(relay_by_itself: RecordingRelay, transport: str) -> None:
+async def test_a_plain_emit_may_be_awaited_until_it_is_sent(
+    relay_by_itself: RecordingRelay, transport: TransportName
+) -> None:
     import antiphon  # noqa: PLC0415
 
     relay = relay_by_itself

@@ -1,4 +1,4 @@
-"""Waiting for events: ``wait_for``; ``events()`` of the asyncio client; ``receive`` and iteration of the blocking one."""
+"""Waiting for events: ``wait_for``; ``events()`` of the asyncio client, ``receive`` and iteration of the blocking."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import antiphon
 import antiphon.sync
 from antiphon import AntiphonError, ConnectError, ConnectionRefused, Disconnected
+from antiphon.types import TransportName
 from faces import QUICK, Connect
 from hosts import Host, RecordingRelay
 from interop_driver import until
@@ -93,7 +94,7 @@ def test_who_waits_is_told_that_the_client_is_not_let_in_again(relay: RecordingR
 # The asyncio client
 
 
-async def test_events_are_iterated_over(host: Host, transport: str) -> None:
+async def test_events_are_iterated_over(host: Host, transport: TransportName) -> None:
     async with antiphon.connect(host.url, transports=[transport]) as socket:
         events = socket.events()
         socket.emit("echo", 1, b"2")
@@ -107,7 +108,7 @@ async def test_events_are_iterated_over(host: Host, transport: str) -> None:
         assert seen == [("echo", 1, b"2"), ("echo",), ("burst", 0), ("burst", 1)]
 
 
-async def test_events_end_when_either_side_disconnects(host: Host, transport: str) -> None:
+async def test_events_end_when_either_side_disconnects(host: Host, transport: TransportName) -> None:
     for by in ("server", "client"):
         seen: list[Any] = []
         async with antiphon.connect(host.url, transports=[transport]) as socket:
@@ -125,11 +126,12 @@ async def test_events_end_when_either_side_disconnects(host: Host, transport: st
 
 
 async def test_events_go_on_after_a_lost_connection_and_fail_when_it_is_given_up(
-    relay_by_itself: RecordingRelay, transport: str
+    relay_by_itself: RecordingRelay, transport: TransportName
 ) -> None:
     relay = relay_by_itself
     async with antiphon.connect(relay.url, transports=[transport], reconnection_attempts=3, **QUICK) as socket:
-        events, handled = socket.events(), []
+        events = socket.events()
+        handled: list[Any] = []
         socket.on("echo", handled.append)
         with relay.cut_off():
             await socket.wait_for("disconnect", timeout=10)
@@ -144,7 +146,7 @@ async def test_events_go_on_after_a_lost_connection_and_fail_when_it_is_given_up
             await anext(events)
 
 
-async def test_several_iterate_and_each_gets_every_event(host: Host, transport: str) -> None:
+async def test_several_iterate_and_each_gets_every_event(host: Host, transport: TransportName) -> None:
     async with antiphon.connect(host.url, transports=[transport]) as socket:
         streams = [socket.events() for _ in range(3)]
         socket.emit("burst", 5)
@@ -160,7 +162,7 @@ async def test_several_iterate_and_each_gets_every_event(host: Host, transport: 
 # The blocking client
 
 
-def test_events_that_nobody_handles_are_received(host: Host, transport: str) -> None:
+def test_events_that_nobody_handles_are_received(host: Host, transport: TransportName) -> None:
     with antiphon.sync.connect(host.url, transports=[transport]) as socket:
         handled: list[Any] = []
         socket.on("burst", handled.append)
@@ -183,7 +185,7 @@ def test_events_that_nobody_handles_are_received(host: Host, transport: str) -> 
         until(lambda: handled == [0, 1, 4])
 
 
-def test_iterating_ends_when_either_side_disconnects(host: Host, transport: str) -> None:
+def test_iterating_ends_when_either_side_disconnects(host: Host, transport: TransportName) -> None:
     for by in ("server", "client"):
         with antiphon.sync.connect(host.url, transports=[transport]) as socket:
             socket.emit("echo", 1)
