@@ -34,6 +34,8 @@ _WATCH_INTERVAL: Final = 5.0
 """Seconds between two looks at the clock. The timers of the event loop stand still while the computer sleeps."""
 
 _AWAITS_PER_TURN: Final = 100
+_MAX_PACKETS: Final = 16
+"""Packets in the body of one request: python-socketio's server drops more in silence (``Payload.max_decode_packets``)."""
 _CLOSE_TIMEOUT: Final = 3.0
 """Seconds that the last packets may take when the session is closed."""
 
@@ -227,7 +229,7 @@ class Engine:
             total = -1
             for index, (packet, _) in enumerate(packets):
                 total += 1 + self._size(packet)
-                if index and total > self.max_payload:
+                if index and (total > self.max_payload or index == _MAX_PACKETS):
                     del packets[index:]
                     break
         self._in_flight = len(packets)

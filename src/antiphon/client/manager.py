@@ -10,7 +10,7 @@ import concurrent.futures
 import logging
 import random
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar, Unpack
 
 from antiphon.client.address import Address
@@ -186,9 +186,14 @@ class Manager(Listeners):
 
     def _retire(self, engine: Engine) -> None:
         """Remember that something of a session is left until it is not."""
-        gone = asyncio.get_running_loop().create_task(engine.wait_closed())
+        gone = asyncio.get_running_loop().create_task(self._bury(engine, self.network.renew()))
         self._retired.add(gone)
         gone.add_done_callback(self._retired.discard)
+
+    @staticmethod
+    async def _bury(engine: Engine, close_connections: Callable[[], Awaitable[None]]) -> None:
+        await engine.wait_closed()
+        await close_connections()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

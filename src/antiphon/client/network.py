@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as tls
+from collections.abc import Awaitable, Callable
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -244,13 +245,25 @@ class Network:
         )
         return await tunnel.connect(dest_host=self.address.host, dest_port=self.address.port)
 
+    def renew(self) -> Callable[[], Awaitable[None]]:
+        """Make new connections for later requests: those that are kept may be dead.
+
+        Returns:
+            What closes the old ones, when they are not needed any more.
+        """
+        session, self._session = self._session, None
+
+        async def close() -> None:
+            if session is not None:
+                await session.close()
+                # The transports end in the next turns of the loop. Source: aiohttp, "Graceful Shutdown".
+                await asyncio.sleep(0)
+
+        return close
+
     async def close(self) -> None:
         """Close the connections that are kept for later requests."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-            # The transports end in the next turns of the loop. Source: aiohttp, "Graceful Shutdown".
-            await asyncio.sleep(0)
+        await self.renew()()
 
 
 def _proxy_type(scheme: str) -> object:
