@@ -276,7 +276,12 @@ def bench(
     ] = 1,
     rate: Annotated[
         float | None,
-        typer.Option(metavar="COUNT", min=0.001, help="Events per second of one client; else as many as there can be."),
+        typer.Option(
+            metavar="COUNT",
+            min=0.001,
+            max=100_000,
+            help="Events per second of one client; else as many as there can be.",
+        ),
     ] = None,
     connect_rate: Annotated[
         float, typer.Option(metavar="COUNT", min=0.1, help="Clients that begin to connect in a second.")

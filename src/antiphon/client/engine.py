@@ -35,7 +35,7 @@ _WATCH_INTERVAL: Final = 5.0
 
 _AWAITS_PER_TURN: Final = 100
 _MAX_PACKETS: Final = 16
-"""Packets in the body of one request: python-socketio's server drops more in silence (``Payload.max_decode_packets``)."""
+"""Packets in one request: python-socketio's server drops more in silence (``Payload.max_decode_packets``)."""
 _CLOSE_TIMEOUT: Final = 3.0
 """Seconds that the last packets may take when the session is closed."""
 

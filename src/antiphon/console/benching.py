@@ -28,9 +28,17 @@ async def bench(connection: Connection, load: Load, *, as_json: bool) -> int:
     """
     _allow_many_files()
     test = LoadTest(connection, load)
+    working = asyncio.current_task()
+
+    def interrupt() -> None:
+        if test.stopped.is_set() and working is not None:
+            # Who presses Ctrl-C twice does not want to see a summary.
+            working.cancel()
+        test.stopped.set()
+
     with contextlib.suppress(NotImplementedError):
         # Not on Windows, where there is no summary then.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, test.stopped.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     name = connection.name
     what = load.mode if load.mode == "listen" else f"{load.mode}, event {compact(load.event)}, {load.size} bytes"

@@ -263,9 +263,12 @@ class Conversation:
     # The end
 
     async def answers(self) -> None:
-        """Wait until nothing that was asked waits for its answer."""
+        """Wait until nothing that was asked waits for its answer, and tell what was not sent."""
         if self._unanswered:
             await self._answers_came.wait()
+        if left := len(self.socket.send_buffer):
+            self.failed = True
+            self._screen.error(f"{left} event{'' if left == 1 else 's'} not sent: there is no connection")
 
     async def leave(self, within: float) -> None:
         """Disconnect.

@@ -25,6 +25,8 @@ Mode: TypeAlias = Literal["ack", "echo", "listen", "emit"]
 
 _LATE: Final = 5.0
 """Seconds that answers may come after the end."""
+_STOPPED: Final = 0.5
+"""The same, for somebody who wants it to end."""
 _UPGRADE: Final = 10.0
 _GOODBYE: Final = 3.0
 _now = time.perf_counter
@@ -185,7 +187,7 @@ class LoadTest:
         gc.unfreeze()
         self.phase = "waiting"
         # Without them the slowest would not count.
-        deadline = _now() + _LATE
+        deadline = _now() + (_STOPPED if self.stopped.is_set() else _LATE)
         while _now() < deadline and any(visitor.is_waiting for visitor in working):  # noqa: ASYNC110 - in no hurry
             await asyncio.sleep(0.02)
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from chaos_proxy import ChaosProxy, Manner
+
 WAIT = 20.0
 """Seconds until something that is waited for counts as missing."""
 
@@ -31,6 +33,14 @@ async def true(condition: Callable[[], object], within: float = WAIT) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         await asyncio.sleep(0.002)
+
+
+async def cut_off(proxy: ChaosProxy, witness: Witness, manner: Manner = "rst") -> None:
+    """Cut until the client has noticed: polling may be between two requests, and does not mind then."""
+    before = len(witness.disconnects)
+    while len(witness.disconnects) == before:
+        proxy.cut(manner)
+        await asyncio.sleep(0.01)
 
 
 def until(condition: Callable[[], object], within: float = WAIT) -> None:
@@ -98,6 +108,18 @@ class Witness:
         if number != self.ticks[name]:
             self.problems.append(f"tick {number} of {name} came as number {self.ticks[name]}")
 
+    @property
+    def is_greeted(self) -> bool:
+        """Whether the last event of connecting has come."""
+        return len(self.greetings) == self.connects
+
+    def forget(self) -> None:
+        """Forget what is only a list of what has come."""
+        self.greetings.clear()
+        self.ticks.clear()
+        self.errors.clear()
+        self.disconnects[:] = [""] * len(self.disconnects)
+
     def check(self) -> None:
         """Fail if something came twice, or not in order, or if there are more handlers than there were."""
         assert self.problems == []
@@ -140,7 +162,8 @@ def _files() -> set[str]:
         except OSError:
             # The one that has listed the others.
             continue
-        if not target.startswith(("/proc/", "/dev/")):
+        # Pipes are those to the servers.
+        if not target.startswith(("/proc/", "/dev/", "pipe:")):
             found.add(target)
     return found
 
@@ -149,8 +172,8 @@ def sessions() -> Counter[str]:
     """Count the sessions, and the connections of sessions, that are in memory."""
     gc.collect()
     kinds = [type(thing) for thing in gc.get_objects()]
-    ours = [kind.__name__ for kind in kinds if kind.__module__.startswith("antiphon.client")]
-    return Counter(name for name in ours if name in ("Engine", "Polling", "WebSocket"))
+    ours = [kind for kind in kinds if kind.__name__ in ("Engine", "Polling", "WebSocket")]
+    return Counter(kind.__name__ for kind in ours if str(kind.__module__).startswith("antiphon.client"))
 
 
 class Memory:

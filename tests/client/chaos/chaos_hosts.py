@@ -104,12 +104,20 @@ class ChaosServer:
     def resume(self) -> None:
         os.kill(self._pid, signal.SIGCONT)
 
+    def _lines(self) -> list[bytes]:
+        text = self._log.read_bytes()
+        # The last line may be half written.
+        return text[: text.rfind(b"\n") + 1].split()
+
     @property
     def numbers(self) -> list[int]:
         """The numbers that have come, in order, over all of its lives."""
-        text = self._log.read_bytes()
-        # The last line may be half written.
-        return [int(line) for line in text[: text.rfind(b"\n") + 1].split()]
+        return [int(line) for line in self._lines() if line != b"left"]
+
+    @property
+    def departures(self) -> int:
+        """How many clients have left, or were given up."""
+        return self._lines().count(b"left")
 
     def _end(self) -> None:
         process, self._process = self._process, None

@@ -50,7 +50,9 @@ class _End(asyncio.Protocol):
         self.link.proxy.pass_on(self, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.link.proxy.links.discard(self.link)
+        self.transport = None
+        if self.other.transport is None:
+            self.link.proxy.links.discard(self.link)
         if not self.link.frozen:
             self.link.soon(partial(self.other.end, "fin" if exc is None else "rst"))
 
@@ -260,6 +262,7 @@ class ChaosProxy:
         """End it, and all that goes through it."""
         if self.loop.is_closed():
             return
+        self.delay = 0
         self.refuse()
         self.cut()
 

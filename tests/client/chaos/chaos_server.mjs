@@ -39,6 +39,7 @@ io.on("connection", (socket) => {
     stubborn.set(value, (stubborn.get(value) ?? 0) + 1);
     if (stubborn.get(value) >= tries) answer(value);
   });
+  socket.on("disconnect", () => write("left"));
   socket.emit("greeting", socket.id);
 });
 

@@ -56,6 +56,7 @@ def serve_client(socket: Socket, log: Log) -> None:
         if stubborn[value] >= tries:
             ack(value)
 
+    socket.on("disconnect", lambda: log.write("left"))
     socket.emit("greeting", socket.id)
 
 
