@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-import socketio
 from arguments import FLOOD, PAYLOAD, parse, tell
+
+import socketio
 
 arguments = parse(__doc__)
 

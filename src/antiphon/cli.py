@@ -14,13 +14,12 @@ import typer
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
-from antiphon.console.connection import Connection, read_arguments
-from antiphon.console.input import InputError, parse_argument, parse_json
-from antiphon.console.load import Load, Mode
-from antiphon.console.output import safe
-from antiphon.console.running import end, prepare_output
-from antiphon.console.output import safe
-from antiphon.console.running import run as run_loop
+from antiphon._console.connection import Connection, read_arguments
+from antiphon._console.input import InputError, parse_argument, parse_json
+from antiphon._console.load import Load, Mode
+from antiphon._console.output import safe
+from antiphon._console.running import end, prepare_output
+from antiphon._console.running import run as run_loop
 from antiphon.errors import AntiphonError
 from antiphon.uvicorn._discovery import find_servers
 from antiphon.uvicorn.loop import new_event_loop
@@ -215,7 +214,7 @@ def connect(
     Type `event {"json": 1}` to send an event, add ` ?` to see the answer. It reads from pipes as well.
     """
     # Servers do without it.
-    from antiphon.console.interactive import converse  # noqa: PLC0415
+    from antiphon._console.interactive import converse  # noqa: PLC0415
 
     conversation = converse(connect_to(url), answer_timeout=timeout, reconnect=not no_reconnect, wait=wait)
     return run_loop(conversation, interrupted=0)
@@ -239,7 +238,7 @@ def emit(
     connect_to: Callable[[str], Connection],
 ) -> int:
     """Send one event, and leave when the server has it."""
-    from antiphon.console.emitting import emit as emit_one  # noqa: PLC0415
+    from antiphon._console.emitting import emit as emit_one  # noqa: PLC0415
 
     connection = connect_to(url)
     values = tuple(_standard_input() if arg == "-" else parse_argument(arg) for arg in args or ())
@@ -291,7 +290,7 @@ def bench(
     connect_to: Callable[[str], Connection],
 ) -> int:
     """Put a server under load, and measure it."""
-    from antiphon.console.benching import bench as run_bench  # noqa: PLC0415
+    from antiphon._console.benching import bench as run_bench  # noqa: PLC0415
 
     load = Load(clients, duration, mode, event, reply or event, size, in_flight, rate, connect_rate)
     return run_loop(run_bench(connect_to(url), load, as_json=as_json), new_event_loop=new_event_loop)

@@ -111,7 +111,7 @@ class Witness:
     @property
     def is_greeted(self) -> bool:
         """Whether the last event of connecting has come."""
-        return len(self.greetings) == self.connects
+        return 0 < self.connects == len(self.greetings)
 
     def forget(self) -> None:
         """Forget what is only a list of what has come."""

@@ -123,7 +123,10 @@ class _Link:
             action()
             return
         self.late.append(action)
-        self.proxy.loop.call_later(self.proxy.delay, lambda: self.late.popleft()())
+        self.proxy.loop.call_later(self.proxy.delay, self._do_next)
+
+    def _do_next(self) -> None:
+        self.late.popleft()()
 
     def cut(self, manner: Manner) -> None:
         self.near.end(manner)

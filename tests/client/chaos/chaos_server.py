@@ -8,6 +8,7 @@ process that has imported everything forks much faster than a new one starts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -84,10 +85,8 @@ def main() -> None:
             os._exit(0)
         children.append(child)
     for child in children[-1:]:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 # What a helper asserts is told of in full.
 pytest.register_assert_rewrite("chaos_helpers")
 
-from chaos_helpers import TRANSPORTS, Residue
-from chaos_hosts import INTERVAL, KINDS, TIMEOUT, ChaosServer, chaos_server, what_is_missing
-from chaos_proxy import ChaosProxy, chaos_proxy
+from chaos_helpers import TRANSPORTS, Residue  # noqa: E402 - it lives there
+from chaos_hosts import INTERVAL, KINDS, TIMEOUT, ChaosServer, chaos_server, what_is_missing  # noqa: E402
+from chaos_proxy import ChaosProxy, chaos_proxy  # noqa: E402
 
 Serve = Callable[..., ChaosServer]
 

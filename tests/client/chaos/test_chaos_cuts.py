@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-import antiphon
-from antiphon import AckTimeout, ClientSocket, ConnectError, Disconnected, SocketState
 from chaos_helpers import QUICK, TRANSPORTS, Memory, Residue, Witness, cut_off, sessions, true
 from chaos_hosts import ChaosServer
 from chaos_proxy import PAGE, ChaosProxy
+
+import antiphon
+from antiphon import AckTimeout, ClientSocket, ConnectError, Disconnected, SocketState
 
 ProxyTo = Callable[[ChaosServer], ChaosProxy]
 
@@ -92,7 +92,7 @@ async def test_it_comes_back_from_cuts_of_a_slow_network(
     proxy = proxy_to(server)
     proxy.delay = 0.01
     async with client(proxy, transports=transports) as (socket, _):
-        proxy.cut_at_random(20, 4_000)
+        proxy.cut_at_random(10, 4_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
         await is_well(socket)
 
@@ -122,9 +122,9 @@ async def test_its_memory_is_flat(
 
         with contextlib.closing(Memory()) as memory:
             # By then the caches of aiohttp are full: the URL of every poll is another one.
-            await cycle(80)
+            await cycle(60)
             before = memory.now()
-            await cycle(80)
+            await cycle(60)
             # 500 bytes for each connection would be less than a session that is kept.
             assert memory.now() - before < 40_000
         assert max(sessions().values()) <= 2
@@ -138,7 +138,7 @@ async def test_it_comes_back_from_half_open_connections(
 ) -> None:
     proxy = proxy_to(pinging_server)
     async with client(proxy, transports=transports) as (socket, witness):
-        for times in range(1, 4):
+        for times in range(1, 3):
             if transports == TRANSPORTS["upgrade"]:
                 await true(lambda: socket.io.transport_name == "websocket")
             proxy.freeze()
@@ -226,17 +226,16 @@ async def test_it_stays_with_polling_while_a_proxy_spoils_the_upgrade(
     async with client(proxy) as (socket, witness):
         failed: list[Exception] = []
         socket.io.on("upgrade_error", failed.append)
-        for _ in range(3):
-            await is_well(socket)
-            assert socket.io.transport_name == "polling"
-            await cut_off(proxy, witness)
-            count = len(failed)
-            await true(lambda: len(failed) > count)  # noqa: B023 - waited for at once
+        async with asyncio.timeout(30):
+            # Some of the attempts to upgrade are cut off before they fail.
+            while len(failed) < 3:
+                await is_well(socket)
+                assert socket.io.transport_name == "polling"
+                await cut_off(proxy, witness)
         assert {getattr(error, "status", None) for error in failed} <= {502, None}
         proxy.spoils_websocket = False
         await cut_off(proxy, witness)
         await true(lambda: socket.io.transport_name == "websocket")
-        assert len(witness.disconnects) == 4
 
 
 async def test_it_comes_back_when_nobody_listened_for_a_while(
@@ -264,7 +263,7 @@ async def test_what_is_emitted_offline_arrives_once(
 ) -> None:
     proxy = proxy_to(server)
     async with client(proxy, transports=transports) as (socket, witness):
-        for first in range(0, 1_000, 20):
+        for first in range(0, 400, 20):
             proxy.refuse()
             await cut_off(proxy, witness, "rst" if first % 40 else "fin")
             for number in range(first, first + 20):
@@ -272,5 +271,5 @@ async def test_what_is_emitted_offline_arrives_once(
             proxy.listen()
             await true(lambda: len(server.numbers) >= first + 20)  # noqa: B023 - waited for at once
         await is_well(socket)
-        assert server.numbers == list(range(1_000))
-        assert len(witness.disconnects) == 50
+        assert server.numbers == list(range(400))
+        assert len(witness.disconnects) == 20

@@ -11,13 +11,13 @@ from typing import Final
 
 from rich.text import Text
 
+from antiphon._console.connection import Connection, read_arguments
+from antiphon._console.input import Command, InputError, TypedEvent, parse_line
+from antiphon._console.output import duration, lasting, name_as_typed, refusal, safe, why_disconnected
+from antiphon._console.screen import Screen
 from antiphon.client.backoff import Backoff
 from antiphon.client.states import SocketState
 from antiphon.common.handlers import Ack
-from antiphon.console.connection import Connection, read_arguments
-from antiphon.console.input import Command, InputError, TypedEvent, parse_line
-from antiphon.console.output import duration, lasting, name_as_typed, refusal, safe, why_disconnected
-from antiphon.console.screen import Screen
 from antiphon.errors import AckTimeout, AntiphonError, ConnectionRefused, TransportError
 
 __all__ = ["COMMANDS", "Conversation"]

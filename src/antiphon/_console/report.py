@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from antiphon.console.histogram import Histogram
-from antiphon.console.load import LoadTest, Tally, per_second
-from antiphon.console.output import duration
+from antiphon._console.histogram import Histogram
+from antiphon._console.load import LoadTest, Tally, per_second
+from antiphon._console.output import duration
 
 __all__ = ["LineProgress", "LiveProgress", "Progress", "as_dict", "print_summary"]
 

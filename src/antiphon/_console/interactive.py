@@ -18,12 +18,12 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.styles import Style
 from rich.text import Text
 
-from antiphon.console.connection import Connection
-from antiphon.console.conversation import COMMANDS, Conversation
-from antiphon.console.input import Command
-from antiphon.console.lines import read_lines
-from antiphon.console.output import safe
-from antiphon.console.screen import Screen
+from antiphon._console.connection import Connection
+from antiphon._console.conversation import COMMANDS, Conversation
+from antiphon._console.input import Command
+from antiphon._console.lines import read_lines
+from antiphon._console.output import safe
+from antiphon._console.screen import Screen
 from antiphon.errors import AntiphonError
 
 __all__ = ["converse", "is_interactive"]

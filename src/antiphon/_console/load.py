@@ -12,11 +12,11 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from antiphon._console.connection import Connection
+from antiphon._console.histogram import Histogram
+from antiphon._console.output import told, why_disconnected
 from antiphon.client.manager import Manager
 from antiphon.client.socket import ClientSocket
-from antiphon.console.connection import Connection
-from antiphon.console.histogram import Histogram
-from antiphon.console.output import told, why_disconnected
 from antiphon.errors import AntiphonError, TransportError
 
 __all__ = ["Load", "LoadTest", "Mode", "Tally"]

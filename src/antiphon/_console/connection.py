@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack, cast
 
+from antiphon._console.input import FileArgument, InputError, parse_json
 from antiphon.client.address import Address
 from antiphon.client.connecting import namespace_of
 from antiphon.client.manager import Manager
 from antiphon.client.options import ManagerOptionsDict
 from antiphon.client.socket import ClientSocket
-from antiphon.console.input import FileArgument, InputError, parse_json
 
 __all__ = ["Connection", "read_arguments"]
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from antiphon._console.connection import Connection
+from antiphon._console.output import plain_json, told
 from antiphon.client.options import ManagerOptionsDict
 from antiphon.client.socket import ClientSocket
 from antiphon.client.transport import Transport
-from antiphon.console.connection import Connection
-from antiphon.console.output import plain_json, told
 from antiphon.errors import AckTimeout, AntiphonError, TransportError
 
 __all__ = ["emit"]

@@ -10,10 +10,10 @@ import sys
 
 from rich.console import Console
 
-from antiphon.console.connection import Connection
-from antiphon.console.load import Load, LoadTest
-from antiphon.console.output import compact
-from antiphon.console.report import LineProgress, LiveProgress, Progress, as_dict, print_summary
+from antiphon._console.connection import Connection
+from antiphon._console.load import Load, LoadTest
+from antiphon._console.output import compact
+from antiphon._console.report import LineProgress, LiveProgress, Progress, as_dict, print_summary
 
 __all__ = ["bench"]
 

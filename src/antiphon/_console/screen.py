@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
-from antiphon.console.output import compact, name_as_typed
+from antiphon._console.output import compact, name_as_typed
 
 __all__ = ["Screen"]
 
