@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from antiphon.console.histogram import Histogram
-from antiphon.console.input import TypedEvent, parse_line
-from antiphon.console.output import compact, compact_all, duration, name_as_typed, plain_json, safe
+from antiphon._console.histogram import Histogram
+from antiphon._console.input import TypedEvent, parse_line
+from antiphon._console.output import compact, compact_all, duration, name_as_typed, plain_json, safe
 
 
 @pytest.mark.parametrize(

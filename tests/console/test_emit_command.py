@@ -220,7 +220,7 @@ def test_ctrl_c_ends_it_without_a_traceback(server: ShownServer) -> None:
 
 STUCK = """
 import asyncio, sys, time
-from antiphon.console.running import end, run
+from antiphon._console.running import end, run
 
 async def main():
     thread = asyncio.to_thread(time.sleep, 600)

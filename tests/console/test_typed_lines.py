@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.console.input import Command, FileArgument, InputError, TypedEvent, parse_argument, parse_line
+from antiphon._console.input import Command, FileArgument, InputError, TypedEvent, parse_argument, parse_line
 
 
 def event(name: str, *args: object, asks: bool = False) -> TypedEvent:

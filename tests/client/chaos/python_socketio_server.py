@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-import socketio
+import socketio  # type: ignore[import-untyped]
 
 io = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*", ping_interval=5, ping_timeout=5)
 

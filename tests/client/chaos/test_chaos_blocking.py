@@ -57,7 +57,7 @@ def is_well(socket: antiphon.sync.Socket) -> None:
 def test_it_comes_back_from_cuts_at_random(server: ChaosServer, proxy_to: ProxyTo, transports: list[str]) -> None:
     proxy = proxy_to(server)
     with client(proxy.url, proxy, transports=transports) as (socket, witness):
-        proxy.cut_at_random(60, 8_000 if transports == ["websocket"] else 20_000)
+        proxy.cut_at_random(40, 8_000 if transports == ["websocket"] else 20_000)
 
         def poke_on() -> None:
             while proxy.is_cutting:

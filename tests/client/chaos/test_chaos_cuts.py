@@ -64,11 +64,11 @@ async def test_it_comes_back_from_cuts_at_random(
 ) -> None:
     proxy = proxy_to(server)
     async with client(proxy, transports=transports) as (socket, witness):
-        proxy.cut_at_random(100, 8_000 if transports == ["websocket"] else 20_000)
+        proxy.cut_at_random(60, 8_000 if transports == ["websocket"] else 20_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
         await is_well(socket)
         # Some cuts come before the connection is made.
-        assert 20 < len(witness.disconnects) <= 100
+        assert 20 < len(witness.disconnects) <= 60
         assert set(witness.disconnects) <= {"transport close", "transport error"}
         proxy.cut()
     assert socket.state is SocketState.INACTIVE
@@ -80,7 +80,7 @@ async def test_it_comes_back_when_it_is_cut_while_it_connects(
     proxy = proxy_to(server)
     async with client(proxy, transports=transports) as (socket, witness):
         # That is about as much as it takes to connect and to upgrade.
-        proxy.cut_at_random(100, 1_500)
+        proxy.cut_at_random(60, 1_500)
         await poke_while(socket, lambda: proxy.is_cutting)
         await is_well(socket)
         assert len(witness.errors) > 10
