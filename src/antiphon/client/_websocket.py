@@ -277,7 +277,19 @@ class WebSocket(Transport):
         self._flush()
         if not ws.is_disconnected:
             ws.send_close(WSCloseCode.OK)
-            self._close_timer = self._loop.call_later(_CLOSE_TIMEOUT, ws.disconnect, False)
+            self._expect_close(ws)
+
+    def _expect_close(self, ws: WSTransport) -> None:
+        """Drop the connection if the server does not answer, nor takes what waits for it."""
+        waiting = ws.underlying_transport.get_write_buffer_size()
+
+        def look_again() -> None:
+            if 0 < ws.underlying_transport.get_write_buffer_size() < waiting:
+                self._expect_close(ws)
+            else:
+                ws.disconnect(graceful=False)
+
+        self._close_timer = self._loop.call_later(_CLOSE_TIMEOUT, look_again)
 
     def abort(self) -> None:
         """Drop the connection."""

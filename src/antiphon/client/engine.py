@@ -37,7 +37,9 @@ _AWAITS_PER_TURN: Final = 100
 _MAX_PACKETS: Final = 16
 """Packets in one request: python-socketio's server drops more in silence (``Payload.max_decode_packets``)."""
 _CLOSE_TIMEOUT: Final = 3.0
-"""Seconds that the last packets may take when the session is closed."""
+"""Seconds that the last packets may take when the session is closed, besides what a slow link needs for them."""
+_SLOWEST: Final = 20_000.0
+"""Bytes per second."""
 
 _CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC if hasattr(time, "CLOCK_MONOTONIC") else -1)
 
@@ -441,7 +443,8 @@ class Engine:
             if not self.upgrading and not self.write_buffer:
                 self._close_now("forced close", None)
             else:
-                self._close_timer = self._loop.call_later(_CLOSE_TIMEOUT, self._stop_closing)
+                size = sum(self._size(packet) for packet, _ in self.write_buffer)
+                self._close_timer = self._loop.call_later(_CLOSE_TIMEOUT + size / _SLOWEST, self._stop_closing)
 
     def _stop_closing(self) -> None:
         """Do not wait any longer until what was sent is on its way."""
