@@ -44,31 +44,46 @@ def machine() -> dict[str, str]:
     return {"processor": processor, "system": f"{platform.system()} {platform.release()}"}
 
 
+def _circumstances(found: list[peers.Peer]) -> dict[str, Any]:
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "peers": [{"name": peer.name, "label": peer.label, "version": peer.version} for peer in found],
+    }
+
+
 def publish(results: dict[str, Any], folder: Path) -> None:
     """Put the newest results into the pages that show them."""
     images = ROOT / "docs" / "images"
     for file in sorted(folder.glob("*.png")) + sorted(folder.glob("*.svg")):
         (images / f"bench-{file.name}").write_bytes(file.read_bytes())
-    blocks = {
-        "README.md": report.summary(results),
-        "docs/performance.md": report.as_markdown(results),
-    }
-    for name, text in blocks.items():
-        page = ROOT / name
-        head, _, rest = page.read_text().partition("<!-- bench -->\n")
-        _, _, tail = rest.partition("<!-- /bench -->")
-        page.write_text(f"{head}<!-- bench -->\n{text.strip()}\n<!-- /bench -->{tail}")
+    _fill("README.md", "bench", report.summary(results))
+    _fill("docs/performance.md", "bench", report.as_markdown(results))
+    publish_clients(results)
+
+
+def publish_clients(results: dict[str, Any]) -> None:
+    """Put what the clients do into the page that shows it."""
+    _fill("docs/performance.md", "clients", report.clients_as_markdown(results))
+
+
+def _fill(name: str, mark: str, text: str) -> None:
+    """Replace what stands between two marks of a page."""
+    page = ROOT / name
+    head, _, rest = page.read_text().partition(f"<!-- {mark} -->\n")
+    _, _, tail = rest.partition(f"<!-- /{mark} -->")
+    page.write_text(f"{head}<!-- {mark} -->\n{text.strip()}\n<!-- /{mark} -->{tail}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only what has a goal, in less than three minutes")
     parser.add_argument("--soak", action="store_true", help="only hold 50,000 idle connections for five minutes")
-    parser.add_argument("--clients", action="store_true", help="only the clients")
+    parser.add_argument("--clients", action="store_true", help="only the clients, one of each kind")
     parser.add_argument("--publish", action="store_true", help="put the newest results into README.md and docs/")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    if arguments.publish:
+    if arguments.publish and not arguments.clients:
         newest = max(RESULTS.glob("2*/results.json"))
         results = json.loads(newest.read_text())
         results["soak"] = json.loads(SOAK.read_text()) if SOAK.exists() else None
@@ -91,7 +106,10 @@ def main() -> None:
     effort = measuring.Effort(quick=arguments.quick)
     if arguments.clients:
         clients = measure_clients(found[0], effort.rounds, effort.seconds, tell)
-        print("\n".join(report.client_table({"clients": clients})))
+        measured = _circumstances(found) | {"clients": clients}
+        print(report.clients_as_markdown(measured))
+        if arguments.publish:
+            publish_clients(measured)
         return
     with tempfile.TemporaryDirectory() as folder:
         speed = measuring.measure_speed(found, effort, Path(folder), tell)
@@ -101,10 +119,7 @@ def main() -> None:
         missing.append(f"a process may have {files:,} files open here, and so no more connections")
     for connections in effort.idle_connections(files - SPARE):
         memory[str(connections)] = measuring.measure_memory(found, connections, tell)
-    results: dict[str, Any] = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": machine(),
-        "peers": [{"name": peer.name, "label": peer.label, "version": peer.version} for peer in found],
+    results: dict[str, Any] = _circumstances(found) | {
         "missing": missing,
         "speed": speed,
         "clients": clients,

@@ -184,7 +184,12 @@ def summary(results: Results) -> str:
     """Return how we compare, and under which circumstances."""
     soak = results.get("soak")
     soak_lines = [soak_line(soak)] if soak else []
-    return _join([_circumstances(results)], ratio_table(results), client_table(results), soak_lines)
+    return _join([_circumstances(results)], ratio_table(results), soak_lines)
+
+
+def clients_as_markdown(results: Results) -> str:
+    """Return what the clients do, and under which circumstances."""
+    return _join([_circumstances(results)], client_table(results))
 
 
 def as_markdown(results: Results) -> str:
