@@ -129,7 +129,7 @@ def main() -> None:
     target = RESULTS / time.strftime("%Y%m%d-%H%M%S")
     target.mkdir()
     (target / "results.json").write_text(json.dumps(results, indent=1))
-    text = report.as_markdown(results)
+    text = report.as_markdown(results) + "\n" + "\n".join(report.client_table(results)) + "\n"
     (target / "results.md").write_text(text)
     plots.draw(results, target)
     print("\n" + text)
