@@ -75,6 +75,11 @@ WORKLOADS = (
         goals={"node": 2.6, "bun": 1.15, "python-socketio": 15, "limit": 0.85},
         quick=True,
     ),
+    Workload(
+        "broadcast to 1,000, each when all have had the last",
+        _words("--mode bcast --connections 1000 --whole"),
+        limit=True,
+    ),
     Workload("broadcast to 10,000", _words("--mode bcast --connections 10000"), limit=True, seconds=2, rounds=0.3),
     Workload("100 rooms of 50", _words("--mode room --connections 5000 --rooms 100"), rounds=0.3),
     Workload(

@@ -10,7 +10,7 @@ typedef struct {
   int port, connections, in_flight, payload, rooms;
   double seconds, warm, rate;
   const char *mode, *data, *event, *nsp, *transport;
-  bool tls, deflate, spin;
+  bool tls, deflate, spin, whole;
 } options;
 
 // Bytes that were read and not used yet, or are to be written.

@@ -12,6 +12,7 @@ static const char USAGE[] =
     "  --mode MODE         echo, ack, bcast (one client speaks, all hear it), room (the first of each room speaks), idle\n"
     "  --connections N     clients (100)\n"
     "  --in-flight N       events that each client sends before it waits for an answer (1)\n"
+    "  --whole             bcast: the next broadcast when everybody has had the last, not when its speaker has\n"
     "  --payload BYTES     (64)\n"
     "  --data KIND         text, json, binary\n"
     "  --event NAME        if it is not that of the mode\n"
@@ -37,12 +38,12 @@ uint64_t now(void) {
 }
 
 static void parse(int count, char **words) {
-  enum { PORT = 1, MODE, CONNECTIONS, IN_FLIGHT, PAYLOAD, DATA, EVENT, NSP, ROOMS, TRANSPORT, SECONDS, WARM, RATE, TLS, DEFLATE, SPIN };
+  enum { PORT = 1, MODE, CONNECTIONS, IN_FLIGHT, PAYLOAD, DATA, EVENT, NSP, ROOMS, TRANSPORT, SECONDS, WARM, RATE, TLS, DEFLATE, SPIN, WHOLE };
   static const struct option known[] = {
       {"port", 1, 0, PORT}, {"mode", 1, 0, MODE}, {"connections", 1, 0, CONNECTIONS}, {"in-flight", 1, 0, IN_FLIGHT},
       {"payload", 1, 0, PAYLOAD}, {"data", 1, 0, DATA}, {"event", 1, 0, EVENT}, {"nsp", 1, 0, NSP}, {"rooms", 1, 0, ROOMS},
       {"transport", 1, 0, TRANSPORT}, {"seconds", 1, 0, SECONDS}, {"warm", 1, 0, WARM}, {"rate", 1, 0, RATE},
-      {"tls", 0, 0, TLS}, {"deflate", 0, 0, DEFLATE}, {"spin", 0, 0, SPIN}, {0}};
+      {"tls", 0, 0, TLS}, {"deflate", 0, 0, DEFLATE}, {"spin", 0, 0, SPIN}, {"whole", 0, 0, WHOLE}, {0}};
   int key;
   while ((key = getopt_long(count, words, "", known, NULL)) != -1) switch (key) {
     case PORT: opt.port = atoi(optarg); break;
@@ -61,6 +62,7 @@ static void parse(int count, char **words) {
     case TLS: opt.tls = true; break;
     case DEFLATE: opt.deflate = true; break;
     case SPIN: opt.spin = true; break;
+    case WHOLE: opt.whole = true; break;
     default: fputs(USAGE, stderr); exit(2);
   }
   if (!opt.port) { fputs(USAGE, stderr); exit(2); }

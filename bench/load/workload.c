@@ -10,6 +10,7 @@ static buffer event_text, event_frames;  // the event as a packet, and as finish
 static char event_name[64], nsp[64];
 static uint32_t *latencies;  // how many events took so many microseconds
 static uint64_t slow, pace_start, paced;
+static int reached;  // how many have had the broadcast that is under way
 
 static void send_text(client *c, const char *text) {
   if (c->polls) polling_text(c, text, strlen(text)); else websocket_text(c, text, strlen(text));
@@ -67,13 +68,22 @@ static bool speaks(client *c) {
   return true;
 }
 
-static void on_event(client *c) {
-  if (!running) return;
-  received++;
-  if (c->sent == c->answered || !speaks(c)) return;
+static void on_answer(client *c) {
+  if (c->sent == c->answered) return;
   uint64_t time = (now() - c->sent_at[c->answered++ % RING]) / 1000;
   if (time < LONGEST) latencies[time]++; else slow++;
   if (!opt.rate) send_event(c);
+}
+
+static void on_event(client *c) {
+  if (!running) return;
+  received++;
+  if (opt.whole) {
+    if (++reached < joined) return;
+    reached = 0;
+    on_answer(&clients[0]);
+    drain(&clients[0].main);
+  } else if (speaks(c)) on_answer(c);
 }
 
 static void on_joined(client *c) {

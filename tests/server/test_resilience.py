@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import threading
 
 import pytest
 
 from antiphon import ConfigurationError, Cors, EncodeError, Server, Socket
-from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines, Timer
 from peers import PING, PONG, Endpoint, eventually, frame, raw_websocket
 from server_helpers import ONE_WAY, Serve, ask, is_empty
@@ -243,26 +241,6 @@ async def test_a_timer_that_fails_stops_no_other(caplog: pytest.LogCaptureFixtur
     assert "a timer failed" in caplog.text
     deadlines.close()
     assert deadlines._due == math.inf
-
-
-async def test_a_flush_that_fails_silences_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    class Connection:
-        flushed = False
-
-        def flush(self) -> None:
-            self.flushed = True
-
-    class Failing:
-        def flush(self) -> None:
-            raise ValueError("on purpose")
-
-    flusher = Flusher(asyncio.get_running_loop())
-    connections = [Connection(), Connection()]
-    with caplog.at_level(logging.ERROR, "antiphon.engine"):
-        for connection in (connections[0], Failing(), connections[1]):
-            flusher.add(connection)
-        await eventually(lambda: all(connection.flushed for connection in connections))
-    assert "could not be written to" in caplog.text
 
 
 @pytest.mark.parametrize("way", ["fast"])

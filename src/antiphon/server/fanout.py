@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from antiphon.engineio.packet import Binary, WirePacket
@@ -19,6 +22,18 @@ logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 TEXT_HEADERS = tuple(bytes((0x81, length)) for length in range(126))
 """The headers of short text frames, by the length of the payload."""
+
+_FEW = 128
+"""Connections that are written to without asking how long it takes."""
+
+_FEW_AT_A_TIME = 16
+"""Connections that are written to before the clock is asked."""
+
+_ANSWERS = 0.01
+"""Seconds that writing to peers that have sent something may take in one turn of the event loop."""
+
+_SLICE = 0.001
+"""Seconds that writing to the others has in each turn, however little else there is to do."""
 
 _BINARY_HEADERS = tuple(bytes((0x82, length)) for length in range(126))
 
@@ -95,7 +110,13 @@ class Message:
 
 
 class Flushable(Protocol):
-    """Something that collects what it is to send."""
+    """Something that collects what it is to send.
+
+    Attributes:
+        heard: whether the peer has sent something since it was last written to.
+    """
+
+    heard: bool
 
     def flush(self) -> None:
         """Send what was collected."""
@@ -103,34 +124,83 @@ class Flushable(Protocol):
 
 
 class Flusher:
-    """The list of connections that have something to send: one flush for each per turn of the event loop.
+    """The connections that have something to send: one write for each, at the end of a turn of the event loop.
+
+    Where there are many, one turn does not see them all: writing shares the time with what else the loop has to do, so
+    a broadcast to ten thousand does not keep everybody else waiting. A connection is written to when those before it
+    have been, and what is sent to it until then goes out in the same write. So the more there is to send, the less each
+    message costs. Peers that have sent something are served first, for they may wait for an answer; the others get at
+    least as much time as they.
+
+    Args:
+        loop: calls back at the end of a turn.
+        clock: tells the time, in seconds.
 
     Attributes:
-        dirty: these connections. It is always the same list.
+        dirty: the connections that have got something to send since the last flush. It is always the same list.
     """
 
-    __slots__ = ("_loop", "dirty")
+    __slots__ = ("_clock", "_ended", "_loop", "_scheduled", "_waiting", "dirty")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.perf_counter) -> None:
         self._loop = loop
+        self._clock = clock
+        self._scheduled = False
+        # Those that were left the last time, and when that was.
+        self._waiting: deque[Flushable] = deque()
+        self._ended = 0.0
         self.dirty: list[Flushable] = []
 
     def add(self, connection: Flushable) -> None:
-        """Have a connection flushed at the end of this turn. It must not be added twice before."""
+        """Have a connection flushed at the end of this turn, or when those before it have been.
+
+        To add one again that waits is to say that its peer has now sent something.
+        """
         if not self.dirty:
             self.schedule()
         self.dirty.append(connection)
 
     def schedule(self) -> None:
         """Be told that the first connection is about to be added."""
-        self._loop.call_soon(self._flush)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        dirty = self.dirty.copy()
+        self._scheduled = False
+        dirty, waiting = self.dirty.copy(), self._waiting
         self.dirty.clear()
-        for connection in dirty:
-            try:
+        if not waiting and len(dirty) <= _FEW:
+            _flush_all(iter(dirty))
+            return
+        now = self._clock()
+        ended = self._ended if waiting else now
+        answering = deque([connection for connection in dirty if connection.heard])
+        if len(answering) < len(dirty):
+            waiting.extend([connection for connection in dirty if not connection.heard])
+        now = self._drain(answering, now, _ANSWERS)
+        waiting.extend(answering)
+        self._ended = self._drain(waiting, now, max(now - ended, _SLICE))
+        if waiting:
+            self.schedule()
+
+    def _drain(self, connections: deque[Flushable], now: float, seconds: float) -> float:
+        """Write to connections for some time, and return what time it is."""
+        end = now + seconds
+        endless = iter(connections.popleft, None)
+        while connections and now < end:
+            _flush_all(islice(endless, min(_FEW_AT_A_TIME, len(connections))))
+            now = self._clock()
+        return now
+
+
+def _flush_all(connections: Iterator[Flushable]) -> None:
+    while True:
+        try:
+            for connection in connections:
                 connection.flush()
-            except Exception:
-                # One failure must not silence the others.
-                logger.exception("a connection could not be written to")
+        except Exception:
+            # One failure must not silence the others.
+            logger.exception("a connection could not be written to")
+        else:
+            return

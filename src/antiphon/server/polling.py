@@ -42,7 +42,7 @@ class Polling(Transport):
     """Long-polling for one session."""
 
     __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reader",
-                 "_size", "_supports_binary", "_unsent", "_waiters", "close_code", "owner")  # fmt: skip
+                 "_size", "_supports_binary", "_unsent", "_waiters", "close_code", "heard", "owner")  # fmt: skip
 
     name: TransportName = "polling"
 
@@ -59,6 +59,7 @@ class Polling(Transport):
         self._compress = False
         self._poll: tuple[Request, Respond] | None = None
         self._reader: asyncio.Task[object] | None = None
+        self.heard: bool = False
         self._closed = False
         self._closing = False
         self._waiters: list[asyncio.Future[None]] = []
@@ -129,6 +130,7 @@ class Polling(Transport):
     def _answer(self) -> None:
         poll, self._poll = self._poll, None
         if poll is not None:
+            self.heard = False
             request, respond = poll
             respond(self._response(request))
 
@@ -243,6 +245,7 @@ class Polling(Transport):
         return None
 
     def _take(self, request: Request, data: bytes) -> Response:
+        self.heard = True
         binary = self._protocol == 3 and request.header(b"content-type") == _OCTETS
         if self._closed or not self._receive(data, binary=binary):
             return Response(400)

@@ -126,6 +126,8 @@ class DeflatedConnection(PicowsConnection):
         if opcode is None or not compressed or frame.rsv2 or frame.rsv3:
             super().on_ws_frame(transport, frame)
             return
+        if not self.heard:
+            self.hear()
         room = self._max_message_size - len(self._inflated or b"")
         try:
             inflated = self._codec.decode(

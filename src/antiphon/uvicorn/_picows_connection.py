@@ -64,7 +64,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
 
     __slots__ = ("_closing", "_dirty", "_eio3", "_flusher", "_fragments", "_is_text", "_max_message_size",
                  "_max_unsent_size", "_on_lost", "_out", "_paused", "_timeout", "_transport", "_unsent", "_waiters",
-                 "_write", "close_code", "is_established", "owner", "shutdown")  # fmt: skip
+                 "_write", "close_code", "heard", "is_established", "owner", "shutdown")  # fmt: skip
 
     name: TransportName = "websocket"
 
@@ -91,6 +91,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self._paused = False
         self._unsent = 0
         self.is_established: bool = False
+        self.heard: bool = False
         self._closing = False
         self._is_text = False
         self._fragments: bytearray | None = None
@@ -108,6 +109,11 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - there is only one
         """Take a frame. A whole text message is what nearly all of them are."""
+        if not self.heard:
+            # As hear() does, without the call.
+            self.heard = True
+            if self._out and not self._paused:
+                self._flusher.add(self)
         kind = frame.msg_type
         if kind is _TEXT and frame.fin and self._fragments is None and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             # Python 3.11 calls what is kept in a slot faster if it is loaded first: so on the whole hot path.
@@ -115,6 +121,12 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             receive(frame.get_payload_as_bytes())
         else:
             self._on_other_frame(kind, frame)
+
+    def hear(self) -> None:
+        """Be told that the peer has sent something, and may wait for an answer: it is written to sooner."""
+        self.heard = True
+        if self._out and not self._paused:
+            self._flusher.add(self)
 
     def _on_other_frame(self, kind: WSMsgType, frame: WSFrame) -> None:
         if kind is _CLOSE:
@@ -249,6 +261,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         if out:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
+            self.heard = False
             write = self._write
             write(data)
             if self._waiters is not None and not self._paused:
