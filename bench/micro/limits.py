@@ -39,6 +39,7 @@ LIMITS: dict[str, Limit] = {
     "echo, in a namespace": Limit(_EVENT, 1.5),
     "echo, async": Limit(_EVENT, 2.18 if _EAGER else 3.9),
     "echo, over WebSocket": Limit(_EVENT, 1.9),
+    "echo, binary, over WebSocket": Limit(_EVENT, 5.86),
     "ack": Limit(_EVENT, 1.41),
     "decode event": Limit(_EVENT, 0.266),
     "encode event": Limit(_EVENT, 0.178),

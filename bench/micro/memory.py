@@ -14,7 +14,7 @@ from typing import Any
 from antiphon import Server
 from antiphon.engineio.packet import WirePacket
 from antiphon.server.engine_socket import CLOSED
-from antiphon.server.fanout import Message
+from antiphon.server.fanout import Flusher, Message
 from antiphon.server.request import Request
 from antiphon.server.transport import Owner, Transport
 from antiphon.types import TransportName
@@ -104,10 +104,12 @@ async def collectors(io: Server, count: int, nsp: str = "/") -> list[Collector]:
 async def wires(io: Server, count: int, nsp: str = "/") -> list[Wire]:
     """Do the same with clients that speak WebSocket."""
     clients = [Wire() for _ in range(count)]
+    # It writes to all in one turn, however long that takes: else the instructions would depend on the time.
+    flusher = Flusher(asyncio.get_running_loop(), _stand_still)
     for wire in clients:
         connection = PicowsConnection(
             protocol=4,
-            flusher=io.engine.flusher,
+            flusher=flusher,
             max_message_size=int(io.options.max_http_buffer_size),
             max_unsent_size=int(io.options.max_send_buffer_size),
             on_lost=_ignore,
@@ -122,12 +124,12 @@ async def wires(io: Server, count: int, nsp: str = "/") -> list[Wire]:
     return clients
 
 
-def masked_frame(text: bytes) -> bytes:
-    """Build the WebSocket frame in which a client sends a short text. Source: RFC 6455, section 5.2."""
+def masked_frame(data: bytes, *, binary: bool = False) -> bytes:
+    """Build the WebSocket frame in which a client sends a short message. Source: RFC 6455, section 5.2."""
     mask = b"\x11\x22\x33\x44"
-    payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(text))
-    assert len(text) < 126
-    return bytes((0x81, 0x80 + len(text))) + mask + payload
+    payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(data))
+    assert len(data) < 126
+    return bytes((0x82 if binary else 0x81, 0x80 + len(data))) + mask + payload
 
 
 def _handshake() -> Request:
@@ -147,3 +149,7 @@ def _join(owner: Owner, nsp: str) -> None:
 
 
 def _ignore(_connection: object) -> None: ...
+
+
+def _stand_still() -> float:
+    return 0.0

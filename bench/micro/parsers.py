@@ -70,7 +70,7 @@ def decode_binary_event() -> Run:
 
 
 def encode_event() -> Run:
-    encode = JSONParser().dumps_plain
+    encode = JSONParser().encode_payload
 
     def run(count: int) -> None:
         for _ in range(count):

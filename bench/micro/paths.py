@@ -20,6 +20,7 @@ __all__ = [
     "ack_async",
     "echo",
     "echo_async",
+    "echo_binary_over_websocket",
     "echo_in_a_namespace",
     "echo_on_the_socket",
     "echo_over_websocket",
@@ -123,15 +124,24 @@ def _many_clients(packet: bytes, answer: bytes) -> Run:
 
 def echo_over_websocket() -> Run:
     """From the bytes that a client sends to the bytes that it gets: picows, our connection, the flush and all else."""
+    return _over_websocket(masked_frame(_event("echo")), _event("echo"))
+
+
+def echo_binary_over_websocket() -> Run:
+    """The same for an event with an attachment, which is answered with one."""
+    header, attachment = b'451-["echo",{"_placeholder":true,"num":0}]', PAYLOAD.encode()
+    return _over_websocket(masked_frame(header) + masked_frame(attachment, binary=True), attachment)
+
+
+def _over_websocket(frames: bytes, answer: bytes) -> Run:
     loop = asyncio.new_event_loop()
     clients = loop.run_until_complete(wires(_server(), _CLIENTS))
-    frame = masked_frame(_event("echo"))
 
     def receive() -> None:
         for client in clients:
-            client.receive(frame)
+            client.receive(frames)
 
-    return _in_turns(loop, receive, clients[-1].sent, _event("echo"))
+    return _in_turns(loop, receive, clients[-1].sent, answer)
 
 
 def _in_turns(loop: asyncio.AbstractEventLoop, receive: Callable[[], None], sent: deque[bytes], answer: bytes) -> Run:

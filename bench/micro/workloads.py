@@ -16,6 +16,7 @@ WORKLOADS: dict[str, Prepare] = {
     "echo, in a namespace": paths.echo_in_a_namespace,
     "echo, async": paths.echo_async,
     "echo, over WebSocket": paths.echo_over_websocket,
+    "echo, binary, over WebSocket": paths.echo_binary_over_websocket,
     "ack": paths.ack,
     "ack, async": paths.ack_async,
     # The parsers.

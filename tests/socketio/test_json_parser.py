@@ -9,6 +9,7 @@ import pytest
 from antiphon.errors import ConfigurationError, EncodeError, PacketError
 from antiphon.socketio.json_parser import DEFAULT_MAX_ATTACHMENTS, JSONDecoder, JSONParser
 from antiphon.socketio.packet import MAX_ACK_ID, RESERVED_EVENTS, Packet, PacketType
+from antiphon.socketio.parser import Encoded
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR = list(PacketType)[:5]
 
@@ -326,8 +327,8 @@ def test_a_failed_packet_leaves_no_attachment_behind():
     with pytest.raises(EncodeError):
         parser.encode(Packet(EVENT, "/", ["a", b"x", {1, 2}]))
     assert parser.encode(Packet(EVENT, "/", ["a"])).text == b'2["a"]'
-    assert parser.dumps_plain(["a", b"x"]) is None
-    assert parser.dumps_plain(["a"]) == b'["a"]'
+    assert parser.encode_payload(["a", b"x"]) == (b'["a",{"_placeholder":true,"num":0}]', [b"x"])
+    assert parser.encode_payload(["a"]) == b'["a"]'
 
 
 def test_default_turns_an_unknown_object_into_one_that_is_known():
@@ -370,9 +371,14 @@ def test_what_has_to_be_awaited_is_no_data():
         JSONParser().encode(Packet(PacketType.EVENT, "/", ["a", Answer()]))
 
 
-@pytest.mark.parametrize("data", [["a", {1: 2}], ["a", {1: b"x"}]])
-def test_the_short_way_knows_when_there_are_attachments(data):
+@pytest.mark.parametrize(
+    ("data", "encoded"),
+    [
+        (["a", {1: 2}], b'["a",{"1":2}]'),
+        (["a", {1: b"x"}], Encoded(b'["a",{"1":{"_placeholder":true,"num":0}}]', [b"x"])),
+    ],
+)
+def test_the_short_way_knows_when_there_are_attachments(data, encoded):
     parser = JSONParser()
-    text = parser.dumps_plain(data)
-    assert (text is None) is (data == ["a", {1: b"x"}])
-    assert parser.dumps_plain(["b"]) == b'["b"]'
+    assert parser.encode_payload(data) == encoded
+    assert parser.encode_payload(["b"]) == b'["b"]'

@@ -342,9 +342,9 @@ class Manager(Listeners):
         return self._parser.encode(packet)
 
     @property
-    def encode_plain(self) -> Callable[[object], bytes | None]:
-        """What encodes an event without attachments in a short way; it returns None where there is none."""
-        return self._parser.dumps_plain if isinstance(self._parser, JSONParser) else _no_plain
+    def encode_payload(self) -> Callable[[object], bytes | Encoded | None]:
+        """What encodes an event in a short way; it returns None where there is none."""
+        return self._parser.encode_payload if isinstance(self._parser, JSONParser) else _no_short_way
 
     def send_encoded(self, encoded: Encoded, *, compress: bool = True) -> None:
         """Send a packet.
@@ -469,6 +469,5 @@ class Manager(Listeners):
         return outcome.result()
 
 
-def _no_plain(_data: object) -> bytes | None:
+def _no_short_way(_data: object) -> None:
     """Stand in for the short way where there is none."""
-    return None

@@ -97,7 +97,7 @@ class ClientSocketEmitting(ClientSocketEvents):
     __slots__ = (
         "_ack_ids",
         "_acks",
-        "_encode_plain",
+        "_encode_payload",
         "_engine",
         "_prefix",
         "_retries",
@@ -119,7 +119,7 @@ class ClientSocketEmitting(ClientSocketEvents):
         self._sent_waiters: list[asyncio.Future[None]] = []
         self._thread = get_ident()
         self._prefix = b"42" if nsp == "/" else b"42%s," % nsp.encode()
-        self._encode_plain = io.encode_plain
+        self._encode_payload = io.encode_payload
         self._engine: Engine | None = None
         """The session, while an event may be given to it without further ado."""
 
@@ -159,8 +159,8 @@ class ClientSocketEmitting(ClientSocketEvents):
             event = check_event_name(event)
         engine = self._engine
         if engine is not None and ack is None and get_ident() == self._thread:
-            text = self._encode_plain([event, *args])
-            if text is not None and not engine.has_ping_expired():
+            text = self._encode_payload([event, *args])
+            if type(text) is bytes and not engine.has_ping_expired():
                 engine.send_text(self._prefix + text)
                 return engine
         return self.emit_with(_PLAIN, event, args, ack)

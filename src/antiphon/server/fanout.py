@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from struct import Struct
 from typing import Protocol
 
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.engineio.v3 import BINARY_MESSAGE
+from antiphon.socketio.parser import Encoded
 
 __all__ = ["TEXT_HEADERS", "Flushable", "Flusher", "Message", "binary_frame", "text_frame"]
 
@@ -35,27 +35,29 @@ _ANSWERS = 0.01
 _SLICE = 0.001
 """Seconds that writing to the others has in each turn, however little else there is to do."""
 
-_BINARY_HEADERS = tuple(bytes((0x82, length)) for length in range(126))
+_TEXT = 0x81
+_BINARY = 0x82
+_SHORT = Struct("!BBH")
+_LONG = Struct("!BBQ")
 
 
 def text_frame(payload: bytes) -> bytes:
     """Build the WebSocket frame of a text message."""
     length = len(payload)
-    if length < 126:
-        return TEXT_HEADERS[length] + payload
-    if length < 65536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+    return (TEXT_HEADERS[length] if length < 126 else _header(_TEXT, length)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:
     """Build the WebSocket frame of a binary message."""
-    length = len(payload)
+    return _header(_BINARY, len(payload)) + payload
+
+
+def _header(first: int, length: int) -> bytes:
     if length < 126:
-        return _BINARY_HEADERS[length] + payload
+        return bytes((first, length))
     if length < 65536:
-        return b"\x82\x7e" + length.to_bytes(2, "big") + payload
-    return b"\x82\x7f" + length.to_bytes(8, "big") + payload
+        return _SHORT.pack(first, 126, length)
+    return _LONG.pack(first, 127, length)
 
 
 class Message:
@@ -80,6 +82,20 @@ class Message:
         self.frames: bytes | None = None
         self.frames_v3: bytes | None = None
 
+    @classmethod
+    def with_attachments(cls, lead: bytes, tail: bytes, payload: Encoded) -> Message:
+        """Make the message of a Socket.IO packet that has attachments.
+
+        Args:
+            lead: its types, of Engine.IO and of Socket.IO.
+            tail: the namespace and the id.
+            payload: what comes then.
+        """
+        text, attachments = payload
+        count = len(attachments)
+        # Formatting all at once takes longer.
+        return cls(lead + (b"1-" if count == 1 else b"%d-" % count) + tail + (text or b""), attachments)
+
     def build_frames(self) -> bytes:
         """Build the WebSocket frames, joined, so that nothing can come between them, and keep them in ``frames``."""
         text = self.text
@@ -92,9 +108,12 @@ class Message:
         return self.frames_v3
 
     def _join(self, lead: bytes) -> bytes:
-        frames = [] if self.text is None else [text_frame(self.text)]
-        frames.extend(binary_frame(lead + attachment) for attachment in self.attachments)
-        return frames[0] if len(frames) == 1 else b"".join(frames)
+        # All at once, for large attachments are not to be copied twice.
+        text = self.text
+        pieces = [] if text is None else [_header(_TEXT, len(text)), text]
+        for attachment in self.attachments:
+            pieces += (_header(_BINARY, len(lead) + len(attachment)), lead, attachment)
+        return b"".join(pieces)
 
     @property
     def size(self) -> int:
@@ -147,7 +166,7 @@ class Flusher:
         self._clock = clock
         self._scheduled = False
         # Those that were left the last time, and when that was.
-        self._waiting: deque[Flushable] = deque()
+        self._waiting: list[Flushable] = []
         self._ended = 0.0
         self.dirty: list[Flushable] = []
 
@@ -175,22 +194,24 @@ class Flusher:
             return
         now = self._clock()
         ended = self._ended if waiting else now
-        answering = deque([connection for connection in dirty if connection.heard])
-        if len(answering) < len(dirty):
-            waiting.extend([connection for connection in dirty if not connection.heard])
+        answering = [connection for connection in dirty if connection.heard]
+        # One that has been written to has nothing left to send: to come to it again costs less than to sort it out.
+        left = answering if len(answering) == len(dirty) else dirty
         now = self._drain(answering, now, _ANSWERS)
-        waiting.extend(answering)
+        waiting += left
         self._ended = self._drain(waiting, now, max(now - ended, _SLICE))
         if waiting:
             self.schedule()
 
-    def _drain(self, connections: deque[Flushable], now: float, seconds: float) -> float:
-        """Write to connections for some time, and return what time it is."""
+    def _drain(self, connections: list[Flushable], now: float, seconds: float) -> float:
+        """Write to connections for some time, take them off the list, and return what time it is."""
         end = now + seconds
-        endless = iter(connections.popleft, None)
-        while connections and now < end:
-            _flush_all(islice(endless, min(_FEW_AT_A_TIME, len(connections))))
+        done = 0
+        while done < len(connections) and now < end:
+            _flush_all(iter(connections[done : done + _FEW_AT_A_TIME]))
+            done += _FEW_AT_A_TIME
             now = self._clock()
+        del connections[:done]
         return now
 
 

@@ -26,6 +26,7 @@ from antiphon.server.socket import Socket
 from antiphon.socketio.broadcast_acks import BroadcastAcks, Responses
 from antiphon.socketio.json_parser import JSONParser
 from antiphon.socketio.packet import Packet, PacketType, check_event_name
+from antiphon.socketio.parser import Encoded
 from antiphon.types import AckFunction, SocketId
 
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ class Namespace(Registering, Broadcasting):
         self.ack_prefix: bytes = b"43" + self.wire_prefix
         parser = server.parser
         self._json = parser if isinstance(parser, JSONParser) else None
-        self.encode_plain: Callable[[object], bytes | None] = (
-            _no_plain if self._json is None else self._json.dumps_plain
+        self.encode_payload: Callable[[object], bytes | Encoded | None] = (
+            _no_short_way if self._json is None else self._json.encode_payload
         )
         self._keeps_packets = False
         self._has_begun = False
-        self.encode_plain_event: Callable[[object], bytes | None] = self.encode_plain
+        self.encode_event_payload: Callable[[object], bytes | Encoded | None] = self.encode_payload
         self.adapter: Adapter = self._make_adapter()
         if type(self) is not Namespace:
             self._registry.add_methods(self, Namespace)
@@ -97,7 +98,7 @@ class Namespace(Registering, Broadcasting):
     def _choose_path(self) -> None:
         """Let events to one socket take the short way if nobody wants to see or to keep them."""
         plain = not self._keeps_packets and not self.outgoing_listeners
-        self.encode_plain_event = self.encode_plain if plain else _no_plain
+        self.encode_event_payload = self.encode_payload if plain else _no_short_way
 
     @property
     def keeps_packets(self) -> bool:
@@ -374,6 +375,5 @@ class _Reply:
         self._function(*args)
 
 
-def _no_plain(_data: object) -> bytes | None:
+def _no_short_way(_data: object) -> None:
     """Stand in for the short way where there is none."""
-    return None

@@ -29,6 +29,7 @@ from antiphon.server.socket_events import SocketEvents
 from antiphon.socketio.acks import PendingAcks
 from antiphon.socketio.broadcast_acks import BroadcastAcks
 from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name
+from antiphon.socketio.parser import Encoded
 from antiphon.types import AckFunction, DisconnectReason, Room, SocketId
 
 if TYPE_CHECKING:
@@ -211,11 +212,14 @@ class Socket(SocketEvents):
         conn = self.conn
         if ack is None and get_ident() == conn.thread:
             nsp = self.nsp
-            encode = nsp.encode_plain_event
+            encode = nsp.encode_event_payload
             text = encode([event, *args])
-            if text is not None:
+            if type(text) is bytes:
                 send = conn.send_text
                 send(nsp.event_prefix + text)
+                return conn
+            if type(text) is Encoded:
+                conn.send_message(Message.with_attachments(b"45", nsp.wire_prefix, text))
                 return conn
         return self._emit_slowly(event, args, ack)
 
@@ -366,12 +370,14 @@ class Socket(SocketEvents):
         if get_ident() != conn.thread:
             nsp.server.call_from_thread(self.send_ack, ack_id, args)
             return
-        encode = nsp.encode_plain
+        encode = nsp.encode_payload
         text = encode(args)
-        if text is not None:
+        if type(text) is bytes:
             send = conn.send_text
             # Formatting all three at once takes longer.
             send(nsp.ack_prefix + b"%d" % ack_id + text)
+        elif type(text) is Encoded:
+            conn.send_message(Message.with_attachments(b"46", nsp.wire_prefix + b"%d" % ack_id, text))
         else:
             conn.send_message(nsp.encode_ack(args, ack_id))
 
