@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from antiphon import Server, Socket
-from peers import Endpoint, SocketPeer, receive
+from peers import Endpoint, SocketPeer, eventually, receive
 from server_helpers import Serve
 from support import Certificate
 
@@ -170,6 +172,23 @@ async def test_it_works_over_tls(serve: Serve, certificate: Certificate) -> None
     assert server.url.startswith("https://")
     await check_both_transports(server)
     assert secure == [True, True]
+
+
+@pytest.mark.parametrize("way", ["fast"])
+async def test_a_tls_handshake_that_fails_is_a_line_in_the_log(
+    serve: Serve, certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(build_io(), certificate=certificate)
+    with caplog.at_level(logging.INFO):
+        caplog.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.running.port)
+        # The beginning of a record, of which the rest never comes.
+        writer.write(b"\x16\x03\x01\x02")
+        await writer.drain()
+        writer.close()
+        await eventually(lambda: "a TLS handshake failed" in caplog.text)
+        await check_both_transports(server)
+    assert [record.levelname for record in caplog.records if record.name in ("antiphon.server", "asyncio")] == ["INFO"]
 
 
 @pytest.mark.parametrize("way", ["fast", "asgi"])
