@@ -59,6 +59,31 @@ async def test_emit_may_be_awaited_until_the_transport_has_the_data(server: Endp
         await emitting
 
 
+async def test_to_await_a_broadcast_is_not_to_wait_for_what_is_sent_after_it(server: Endpoint, io: Server) -> None:
+    async def emit() -> int:
+        noise = 0
+
+        async def go_on() -> None:
+            nonlocal noise
+            while True:
+                io.emit("noise", noise)
+                noise += 1
+                await asyncio.sleep(0)
+
+        going_on = asyncio.create_task(go_on())
+        await asyncio.sleep(0)
+        await io.emit("news")
+        going_on.cancel()
+        return noise
+
+    async with several(server, 5) as peers:
+        noise = await ask(server, emit())
+        for peer in peers:
+            events = [await peer.receive_event() for _ in range(noise + 1)]
+            assert [event for event in events if event[0] == "noise"] == [["noise", number] for number in range(noise)]
+            assert ["news"] in events
+
+
 async def test_emit_from_another_thread_keeps_its_order(server: Endpoint, io: Server) -> None:
     async with server.socket() as peer:
         socket = of(io, peer)

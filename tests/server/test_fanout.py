@@ -29,7 +29,7 @@ class Clock:
 class Connection:
     """Takes messages as a connection does, and notes each write."""
 
-    def __init__(self, desk: Desk, name: object, cost: float = 0.1) -> None:
+    def __init__(self, desk: Desk, name: object, cost: float = 0.002) -> None:
         self.desk = desk
         self.name = name
         self.cost = cost
@@ -77,8 +77,8 @@ class Desk:
         while written := self.turn(elsewhere):
             yield written
 
-    def connections(self, count: int) -> list[Connection]:
-        return [Connection(self, number) for number in range(count)]
+    def connections(self, count: int, cost: float = 0.002) -> list[Connection]:
+        return [Connection(self, number, cost) for number in range(count)]
 
 
 @pytest.fixture
@@ -99,16 +99,27 @@ def test_a_few_are_all_written_to_in_the_same_turn(desk: Desk) -> None:
 
 
 def test_many_are_written_to_in_their_order_over_several_turns(desk: Desk) -> None:
-    for connection in desk.connections(1000):
+    for connection in desk.connections(3000):
         connection.send("x")
     turns = list(desk.turns())
-    assert [name for turn in turns for name in turn] == list(range(1000))
-    # A millisecond each, where a write takes a tenth of one, and the clock is asked after every sixteenth.
-    assert {len(turn) for turn in turns[:-1]} == {16}
+    assert [name for turn in turns for name in turn] == list(range(3000))
+    # A millisecond each, where a write takes the five hundredth of one, and the clock is asked after every sixteenth.
+    assert {len(turn) for turn in turns[:-1]} == {512}
+
+
+def test_nobody_waits_longer_than_eight_turns_however_slow_they_are(desk: Desk) -> None:
+    connections = desk.connections(1000, cost=10.0)
+    for connection in connections:
+        connection.send(0)
+    for turn in range(1, 40):
+        desk.turn()
+        for connection in connections:
+            connection.send(turn)
+    assert max(len(messages) for _, messages in desk.writes) == 8
 
 
 def test_what_is_sent_to_those_that_wait_goes_out_in_the_same_write(desk: Desk) -> None:
-    connections = desk.connections(300)
+    connections = desk.connections(1000)
     for connection in connections:
         connection.send("a")
     first = desk.turn()
@@ -116,17 +127,17 @@ def test_what_is_sent_to_those_that_wait_goes_out_in_the_same_write(desk: Desk) 
         connection.send("b")
     list(desk.turns())
     both = [name for name, messages in desk.writes if messages == ("a", "b")]
-    assert both == [number for number in range(300) if number not in first]
+    assert both == [number for number in range(1000) if number not in first]
     assert desk.writes[-len(first) :] == [(name, ("b",)) for name in first]
 
 
 def test_writing_takes_as_long_as_everything_else(desk: Desk) -> None:
-    for connection in desk.connections(1000):
+    for connection in desk.connections(10000, cost=0.01):
         connection.send("x")
     desk.turn()
     # Within the sixteen after which the clock is asked.
-    assert 400 <= len(desk.turn(elsewhere=40.0)) <= 416
-    assert 200 <= len(desk.turn(elsewhere=20.0)) <= 216
+    assert 4000 <= len(desk.turn(elsewhere=40.0)) <= 4016
+    assert 2000 <= len(desk.turn(elsewhere=20.0)) <= 2016
 
 
 def test_peers_that_have_sent_something_are_written_to_first(desk: Desk) -> None:
@@ -138,16 +149,16 @@ def test_peers_that_have_sent_something_are_written_to_first(desk: Desk) -> None
 
 
 def test_one_that_waits_is_written_to_sooner_when_its_peer_sends_something(desk: Desk) -> None:
-    connections = desk.connections(300)
+    connections = desk.connections(1000)
     for connection in connections:
         connection.send("a")
     desk.turn()
-    connections[80].hear()
-    connections[80].send("b")
-    assert desk.turn()[0] == 80
+    connections[980].hear()
+    connections[980].send("b")
+    assert desk.turn()[0] == 980
     list(desk.turns())
-    assert [messages for name, messages in desk.writes if name == 80] == [("a", "b")]
-    assert len(desk.writes) == 300
+    assert [messages for name, messages in desk.writes if name == 980] == [("a", "b")]
+    assert len(desk.writes) == 1000
 
 
 def test_to_be_added_twice_changes_nothing_where_nobody_waits(desk: Desk) -> None:
@@ -159,7 +170,7 @@ def test_to_be_added_twice_changes_nothing_where_nobody_waits(desk: Desk) -> Non
 
 
 def test_answers_to_more_than_one_turn_can_take_wait_in_their_order(desk: Desk) -> None:
-    connections = desk.connections(1000)
+    connections = desk.connections(1000, cost=0.1)
     for connection in connections:
         connection.hear()
         connection.send("x")
@@ -170,8 +181,8 @@ def test_answers_to_more_than_one_turn_can_take_wait_in_their_order(desk: Desk) 
 
 
 def test_those_that_wait_get_their_share_however_much_there_is_to_answer(desk: Desk) -> None:
-    quiet = desk.connections(1000)
-    loud = [Connection(desk, f"loud {number}") for number in range(200)]
+    quiet = desk.connections(1000, cost=0.1)
+    loud = [Connection(desk, f"loud {number}", cost=0.1) for number in range(200)]
     for connection in quiet:
         connection.send("x")
     turns = 0
@@ -236,7 +247,7 @@ def test_everybody_gets_everything_in_order(steps: list[tuple[str, int]]) -> Non
         else:
             for connection in connections[value:]:
                 send(connection, number)
-    # Each turn takes sixteen at least, and nobody waits in more places than there were turns.
+    # Nobody waits in more places than there were steps, and each turn passes over sixteen places or more.
     for _ in range(20 * (len(steps) + 1)):
         desk.turn()
     desk.loop.close()

@@ -47,8 +47,11 @@ class Delivery:
     def __await__(self) -> Generator[object, None, None]:
         # Who emits in a loop gives others a turn, even if no transport has to be waited for.
         yield None
-        for connection in self._connections:
-            yield from connection.wait_until_drained()
+        # All at once: others may go on sending, and to wait for one after the other would be to wait for that, too.
+        waiting = [connection.begin_wait() for connection in self._connections]
+        for each in waiting:
+            if each is not None:
+                yield from each
 
 
 DELIVERED: Final = Delivery(())

@@ -6,7 +6,7 @@ Source: JavaScript, ``Socket`` of ``engine.io``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -158,12 +158,20 @@ class EngineSocket(Timer):
     def __await__(self) -> Generator[object, None, None]:
         """Wait until the transport has taken all that was sent, and give the event loop a turn in any case."""
         yield None
-        yield from self.wait_until_drained()
+        waiting = self.begin_wait()
+        if waiting is not None:
+            yield from waiting
 
-    def wait_until_drained(self) -> Generator[object, None, None]:
-        """Wait until the transport has taken all that was sent."""
-        while (drained := self.transport.drained()) is not None:
-            yield from drained.__await__()
+    def begin_wait(self) -> Generator[object, None, None] | None:
+        """Return what waits until the transport has taken all that has been sent by now; None if it has."""
+        drained = self.transport.drained()
+        return None if drained is None else self._wait(self.transport, drained)
+
+    def _wait(self, transport: Transport, drained: Awaitable[None]) -> Generator[object, None, None]:
+        yield from drained.__await__()
+        # After an upgrade the new transport has it, and may not have written it yet.
+        if self.transport is not transport and (waiting := self.begin_wait()) is not None:
+            yield from waiting
 
     # Listening
 

@@ -1,4 +1,4 @@
-"""From one emit to many connections: encode once, frame once, write once per connection and loop turn.
+"""From one emit to many connections: encode once, frame once, and write once what has gathered for a connection.
 
 Source: RFC 6455, section 5.2 (server frames are not masked); JavaScript: ``wsPreEncodedFrame``.
 """
@@ -33,7 +33,13 @@ _ANSWERS = 0.01
 """Seconds that writing to peers that have sent something may take in one turn of the event loop."""
 
 _SLICE = 0.001
-"""Seconds that writing to the others has in each turn, however little else there is to do."""
+"""Seconds that writing to the others has in each turn at least, however little else there is to do."""
+
+_TURNS = 8
+"""Turns after which each of the others has been written to, however long that takes.
+
+So little can gather for them: who emits without end is held up by the writing, and memory is bounded.
+"""
 
 _TEXT = 0x81
 _BINARY = 0x82
@@ -111,7 +117,7 @@ class Message:
         # All at once, for large attachments are not to be copied twice.
         text = self.text
         pieces = [] if text is None else [_header(_TEXT, len(text)), text]
-        for attachment in self.attachments:
+        for attachment in map(bytes, self.attachments):
             pieces += (_header(_BINARY, len(lead) + len(attachment)), lead, attachment)
         return b"".join(pieces)
 
@@ -147,19 +153,19 @@ class Flusher:
 
     Where there are many, one turn does not see them all: writing shares the time with what else the loop has to do, so
     a broadcast to ten thousand does not keep everybody else waiting. A connection is written to when those before it
-    have been, and what is sent to it until then goes out in the same write. So the more there is to send, the less each
-    message costs. Peers that have sent something are served first, for they may wait for an answer; the others get at
-    least as much time as they.
+    have been, within a few turns, and what is sent to it until then goes out in the same write. So the more there is to
+    send, the less each message costs. Peers that have sent something are served first, for they may wait for an answer;
+    the others get at least as much time as they.
 
     Args:
         loop: calls back at the end of a turn.
         clock: tells the time, in seconds.
 
     Attributes:
-        dirty: the connections that have got something to send since the last flush. It is always the same list.
+        dirty: the connections that have been added since the last turn. It is always the same list.
     """
 
-    __slots__ = ("_clock", "_ended", "_loop", "_scheduled", "_waiting", "dirty")
+    __slots__ = ("_clock", "_ended", "_least", "_loop", "_scheduled", "_waiting", "dirty")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.perf_counter) -> None:
         self._loop = loop
@@ -168,6 +174,8 @@ class Flusher:
         # Those that were left the last time, and when that was.
         self._waiting: list[Flushable] = []
         self._ended = 0.0
+        # Those that one turn writes to at least, until nobody waits.
+        self._least = 0
         self.dirty: list[Flushable] = []
 
     def add(self, connection: Flushable) -> None:
@@ -195,19 +203,30 @@ class Flusher:
         now = self._clock()
         ended = self._ended if waiting else now
         answering = [connection for connection in dirty if connection.heard]
-        # One that has been written to has nothing left to send: to come to it again costs less than to sort it out.
-        left = answering if len(answering) == len(dirty) else dirty
-        now = self._drain(answering, now, _ANSWERS)
-        waiting += left
-        self._ended = self._drain(waiting, now, max(now - ended, _SLICE))
+        # Those that answering takes off its list may stand in the other one too: they will have nothing left to send,
+        # and to pass over them costs less than to go through all for those that do not answer.
+        others = answering if len(answering) == len(dirty) else dirty
+        now = self._drain(answering, 0, now, _ANSWERS)
+        waiting += others
+        self._least = max(self._least, -(-len(waiting) // _TURNS))
+        self._ended = self._drain(waiting, self._least, now, max(now - ended, _SLICE))
         if waiting:
             self.schedule()
+        else:
+            self._least = 0
 
-    def _drain(self, connections: list[Flushable], now: float, seconds: float) -> float:
-        """Write to connections for some time, take them off the list, and return what time it is."""
+    def _drain(self, connections: list[Flushable], least: int, now: float, seconds: float) -> float:
+        """Write to connections for some time, take them off the list, and return what time it is.
+
+        Args:
+            connections: to these, in their order.
+            least: to so many, even if it takes longer.
+            now: what time it is.
+            seconds: for so long.
+        """
         end = now + seconds
         done = 0
-        while done < len(connections) and now < end:
+        while done < len(connections) and (now < end or done < least):
             _flush_all(iter(connections[done : done + _FEW_AT_A_TIME]))
             done += _FEW_AT_A_TIME
             now = self._clock()

@@ -111,6 +111,7 @@ class Polling(Transport):
             self._answer()
 
     def _take_unsent(self) -> list[WirePacket]:
+        self.heard = False
         unsent, self._unsent, self._size = self._unsent, [], 0
         return unsent
 
@@ -130,7 +131,6 @@ class Polling(Transport):
     def _answer(self) -> None:
         poll, self._poll = self._poll, None
         if poll is not None:
-            self.heard = False
             request, respond = poll
             respond(self._response(request))
 
@@ -245,7 +245,10 @@ class Polling(Transport):
         return None
 
     def _take(self, request: Request, data: bytes) -> Response:
-        self.heard = True
+        if not self.heard:
+            self.heard = True
+            if self._unsent and self._poll is not None:
+                self._flusher.add(self)
         binary = self._protocol == 3 and request.header(b"content-type") == _OCTETS
         if self._closed or not self._receive(data, binary=binary):
             return Response(400)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Callable
 from itertools import chain
 from typing import Final, NoReturn
@@ -244,8 +243,9 @@ class JSONDecoder:
     def _attachment_count(digits: bytes | None) -> int:
         if digits is None or not digits.strip(b"0"):
             raise PacketError("Illegal attachments")
-        # Python refuses to read thousands of digits.
-        return int(digits) if len(digits) <= _MAX_ID_DIGITS else sys.maxsize
+        if len(digits) > _MAX_ID_DIGITS:
+            raise PacketError("too many attachments: no number may have so many digits")
+        return int(digits)
 
     @staticmethod
     def _payload(kind: PacketType, text: bytes) -> object:

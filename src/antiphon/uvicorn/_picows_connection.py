@@ -48,7 +48,7 @@ _CLOSE_TIMEOUT: Final = 30.0
 
 
 class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
-    """A WebSocket connection. It collects finished frames and writes them once per turn of the event loop.
+    """A WebSocket connection. It collects finished frames, and writes them when the flusher says so.
 
     Args:
         protocol: the revision of Engine.IO, 3 or 4.
@@ -214,7 +214,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
     # What is sent
 
     def send_text(self, data: bytes) -> None:
-        """Send a text packet with this turn of the loop."""
+        """Send a text packet soon."""
         out = self._out
         if not out:
             # As Flusher.add() does, without the call.
@@ -229,7 +229,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._account(length)
 
     def send_message(self, message: Message) -> None:
-        """Send a message and its attachments with this turn of the loop."""
+        """Send a message and its attachments soon."""
         out = self._out
         if not out:
             # As Flusher.add() does, without the call.
@@ -246,7 +246,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._account(len(frames))
 
     def send_packets(self, packets: list[WirePacket]) -> None:
-        """Send several packets with this turn of the loop."""
+        """Send several packets soon."""
         for packet in packets:
             if isinstance(packet, Binary):
                 self.send_message(Message(None, (packet.data,)))

@@ -26,9 +26,10 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    if context.get("message") == "SSL handshake failed":
-        # Health checks and port scanners do that all the time. And Python 3.11 cannot print the traceback: aiofastnet
-        # raises from C.
-        logger.info("a TLS handshake failed: %r", context.get("exception"))
+    failure = context.get("exception")
+    if isinstance(failure, type):
+        # aiofastnet names the class of an error that was raised in C, where a client has gone in the middle of the TLS
+        # handshake, as health checks and port scanners do all the time. Python 3.11 fails to print its traceback.
+        logger.info("%s: %s", context.get("message"), failure.__name__)
     else:
         loop.default_exception_handler(context)
