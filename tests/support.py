@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import threading
@@ -171,6 +172,9 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
             loop.run_until_complete(_cancel_tasks())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
+            # A connection that asyncio accepts just when its server is closed is forgotten without being closed. The end
+            # of a process would close it; here it stays open until it is collected, and it is young.
+            gc.collect(1)
 
     thread = threading.Thread(target=thread_main, name=f"server-{way}", daemon=True)
     thread.start()
