@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -60,12 +61,16 @@ def running(command: list[str], folder: Path) -> Iterator[tuple[int, subprocess.
     (folder / "application.py").write_text(APPLICATION)
     port = free_port()
     arguments = [sys.executable, *(part.format(port=port) for part in command)]
-    process = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # In a group of its own, because some servers start workers, which a kill of the parent alone would leave behind.
+    process = subprocess.Popen(
+        arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         wait_until_listening(port, process)
         yield port, process
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
 
 
