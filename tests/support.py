@@ -172,8 +172,8 @@ def serving(app: Any, way: str, certificate: Certificate | None = None, **uvicor
             loop.run_until_complete(_cancel_tasks())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
-            # A connection that asyncio accepts just when its server is closed is forgotten without being closed. The end
-            # of a process would close it; here it stays open until it is collected, and it is young.
+            # A connection that asyncio accepts just when its server is closed is forgotten without being closed. The
+            # end of a process would close it; here it stays open until it is collected, and it is young.
             gc.collect(1)
 
     thread = threading.Thread(target=thread_main, name=f"server-{way}", daemon=True)
