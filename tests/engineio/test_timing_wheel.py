@@ -99,3 +99,12 @@ def test_there_is_something_to_expire_at_the_next_deadline(resolution):
         item = Item()
         wheel.schedule(item, (slot + 0.5) * resolution)
         assert wheel.expire(wheel.next_deadline) == [item]
+
+
+@pytest.mark.parametrize("resolution", [0.01, 0.05, 0.1, 0.3, 0.7, 1 / 3])
+def test_the_next_deadline_is_never_later_than_the_deadline(resolution):
+    """Slot times resolution may be rounded up, past a deadline at the very beginning of the slot."""
+    for tenths in range(1, 3000):
+        wheel = TimingWheel(resolution)
+        wheel.schedule(Item(), tenths / 10)
+        assert wheel.next_deadline <= tenths / 10

@@ -78,10 +78,20 @@ class TimingWheel(Generic[T]):
             del self._slots[heapq.heappop(self._order)]
         if not self._order:
             return math.inf
-        slot = self._order[0]
-        deadline = slot * self._resolution
-        # The product may be rounded down, into the slot before: expire would find nothing to do then.
-        return deadline if deadline / self._resolution >= slot else math.nextafter(deadline, math.inf)
+        return self._begin(self._order[0])
+
+    def _begin(self, slot: int) -> float:
+        """Return the first time that belongs to a slot.
+
+        The product may be rounded up, past a deadline in the slot, or down, into the slot before, where there is
+        nothing to do: by a few of the smallest steps that the number can make.
+        """
+        begin = slot * self._resolution
+        while begin / self._resolution < slot:
+            begin = math.nextafter(begin, math.inf)
+        while (earlier := math.nextafter(begin, -math.inf)) / self._resolution >= slot:
+            begin = earlier
+        return begin
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
