@@ -84,6 +84,30 @@ async def test_to_await_a_broadcast_is_not_to_wait_for_what_is_sent_after_it(ser
             assert ["news"] in events
 
 
+async def test_a_session_drains_when_nothing_is_left_of_what_was_sent_meanwhile_either(
+    server: Endpoint, io: Server
+) -> None:
+    polling = await server.open_polling()
+    await polling.send("40")
+    await polling.receive()
+    (socket,) = io.sockets.sockets.values()
+    told: list[str] = []
+
+    async def emit() -> None:
+        await socket.emit("first")
+        # By now there is something unsent again, when those go on that wait for the session to drain.
+        told.append("second")
+        socket.emit("second")
+
+    socket.conn.on("drain", lambda: told.append("drain"))
+    emitting = asyncio.run_coroutine_threadsafe(emit(), server.running.loop)
+    assert await polling.receive() == ['42["first"]']
+    await asyncio.wrap_future(emitting)
+    assert told == ["second"]
+    assert await polling.receive() == ['42["second"]']
+    await eventually(lambda: told == ["second", "drain"])
+
+
 async def test_emit_from_another_thread_keeps_its_order(server: Endpoint, io: Server) -> None:
     async with server.socket() as peer:
         socket = of(io, peer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from antiphon.engineio.packet import Packet, PacketType, WirePacket
@@ -110,9 +110,11 @@ class EngineSocketEvents:
             self._drains = True
             # After the flush at the end of this turn of the loop.
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, lambda: asyncio.ensure_future(self._wait(self._socket)))
+            loop.call_soon(loop.call_soon, lambda: asyncio.ensure_future(self._wait()))
 
-    async def _wait(self, drained: Awaitable[None]) -> None:
-        await drained
+    async def _wait(self) -> None:
+        # What others have sent before we go on is waited for too: there is one event for all that has been taken.
+        while (drained := self._socket.transport.drained()) is not None:
+            await drained
         self._drains = False
         self.fire("drain")

@@ -25,6 +25,7 @@ from antiphon.server.fanout import Flusher, Message
 from antiphon.server.options import Options
 from antiphon.server.request import Headers, Request, Response
 from antiphon.server.transport import Transport
+from antiphon.server.waiters import Waiters
 from antiphon.types import TransportName
 
 __all__ = ["Body", "Polling", "Respond"]
@@ -62,7 +63,7 @@ class Polling(Transport):
         self.heard: bool = False
         self._closed = False
         self._closing = False
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
 
     # What is sent
 
@@ -95,7 +96,7 @@ class Polling(Transport):
 
     def _overflow(self) -> None:
         self._unsent.clear()
-        self._wake()
+        self._waiters.release()
         self._abort_reader()
         self.owner.transport_failed(self, "the client does not poll: max_send_buffer_size is exceeded", "slow consumer")
 
@@ -122,11 +123,7 @@ class Polling(Transport):
 
     def drained(self) -> Awaitable[None] | None:
         """Return what to await until a poll has taken everything; None if it has."""
-        if not self._unsent or self._closed:
-            return None
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        return waiter
+        return None if not self._unsent or self._closed else self._waiters.add()
 
     def _answer(self) -> None:
         poll, self._poll = self._poll, None
@@ -137,7 +134,7 @@ class Polling(Transport):
     def _response(self, request: Request) -> Response:
         packets, compress = self._take_unsent(), self._compress
         self._compress = False
-        self._wake()
+        self._waiters.release()
         binary = False
         if self._protocol == 4:
             body = encode_payload(packets)
@@ -340,7 +337,7 @@ class Polling(Transport):
         if poll is not None:
             _, respond = poll
             respond(Response(400))
-        self._wake()
+        self._waiters.release()
         return unsent
 
     def _end(self) -> None:
@@ -349,18 +346,12 @@ class Polling(Transport):
         self._abort_reader()
         self._answer()
         self._take_unsent()
-        self._wake()
+        self._waiters.release()
 
     def _abort_reader(self) -> None:
         """Do not wait for the rest of a body that nobody wants."""
         if self._reader is not None and self._reader is not asyncio.current_task():
             self._reader.cancel()
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
 
 
 def _repair(body: bytes) -> bytes:

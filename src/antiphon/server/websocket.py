@@ -13,6 +13,7 @@ from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.engineio.v3 import BINARY_MESSAGE
 from antiphon.server.fanout import Message
 from antiphon.server.transport import Transport
+from antiphon.server.waiters import Waiters
 from antiphon.types import TransportName
 
 __all__ = ["TOO_BIG", "ASGIWebSocket"]
@@ -45,6 +46,7 @@ class ASGIWebSocket(Transport):
         "_sending",
         "_size",
         "_waiters",
+        "_waiting_now",
         "_wakeup",
         "close_code",
         "owner",
@@ -63,7 +65,9 @@ class ASGIWebSocket(Transport):
         self._closing = False
         self._wakeup = asyncio.Event()
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters: list[asyncio.Future[None]] = []
+        # Those who wait for what is collected, and those who wait for what is being sent.
+        self._waiters = Waiters()
+        self._waiting_now = Waiters()
         self.close_code = None
         self.peer_left: bool = False
 
@@ -105,23 +109,17 @@ class ASGIWebSocket(Transport):
             await self._wakeup.wait()
             self._wakeup.clear()
             out, self._out = self._out, []
+            self._waiters, self._waiting_now = self._waiting_now, self._waiters
             for packet in out:
                 self._sending = True
                 await self._send(packet)
                 self._sending = False
                 self._size -= len(packet.data) if isinstance(packet, Binary) else len(packet)
+            self._waiting_now.release()
             if self._out:
                 self._wakeup.set()
-                continue
-            self._release()
-            if self._closing:
+            elif self._closing:
                 return
-
-    def _release(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
 
     @property
     def writable(self) -> bool:
@@ -132,9 +130,7 @@ class ASGIWebSocket(Transport):
         """Return what to await until the ASGI server has taken everything; None if it has."""
         if not self._size or self._closing:
             return None
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        return waiter
+        return (self._waiters if self._out else self._waiting_now).add()
 
     def close(self) -> bool:
         """Close after what waits was sent."""
@@ -169,7 +165,8 @@ class ASGIWebSocket(Transport):
             reader.cancel()
             writer.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
-            self._release()
+            self._waiting_now.release()
+            self._waiters.release()
             self.owner.transport_closed(self)
 
     async def _read(self, receive: Callable[[], Awaitable[bytes | str | None]], max_size: int) -> None:
