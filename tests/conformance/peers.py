@@ -294,6 +294,11 @@ class RawPeer:
         pairs = (text.partition(":") for text in lines)
         return int(line.split()[1]), {name.lower(): value.strip() for name, _, value in pairs}
 
+    async def read_exactly(self, count: int) -> bytes:
+        """Read bytes."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._reader.readexactly(count)
+
     async def read_rest(self) -> bytes:
         """Read until the server has closed."""
         async with asyncio.timeout(PATIENCE):
@@ -382,12 +387,17 @@ async def request_websocket(
     peer: RawPeer, server: Endpoint, headers: Mapping[str, str | None] | None = None
 ) -> tuple[int, dict[str, str]]:
     """Send a WebSocket handshake; a header of None is left out. Returns the status and the headers of the answer."""
+    await peer.send(websocket_request(server, headers))
+    return await peer.read_head()
+
+
+def websocket_request(server: Endpoint, headers: Mapping[str, str | None] | None = None) -> bytes:
+    """Build a WebSocket handshake."""
     parts = urlsplit(server.url)
     lines = [f"GET {parts.path}?EIO=4&transport=websocket HTTP/1.1", f"host: {parts.netloc}"]
     asked = {**HANDSHAKE, **(headers or {})}
     lines += [f"{name}: {value}" for name, value in asked.items() if value is not None]
-    await peer.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
-    return await peer.read_head()
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 @contextlib.asynccontextmanager

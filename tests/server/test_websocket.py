@@ -395,6 +395,63 @@ async def test_a_compressed_message_may_come_in_fragments(serve: Serve) -> None:
 
 
 @FAST
+async def test_no_plain_message_may_stand_in_the_middle_of_a_compressed_one(serve: Serve) -> None:
+    io = Server(per_message_deflate=True)
+    add_echo(io)
+    reasons = record_disconnects(io)
+    server = serve(io)
+    async with raw_connection(server) as peer:
+        await open_deflated(peer, server)
+        await peer.send_frame(1, deflate(b'42["echo",1]')[:4], fin=False, rsv=4)
+        await peer.send_text('42["echo",2]')
+        assert await peer.close_code() == 1002
+    await eventually(lambda: reasons)
+    assert reasons == [("transport error", "a new message before the last one was complete")]
+
+
+@FAST
+async def test_what_is_compressed_later_is_sent_as_it_was(serve: Serve) -> None:
+    io = Server(per_message_deflate=PerMessageDeflate(threshold=0))
+    server = serve(io)
+    async with server.websocket(options={"extensions": [ClientPerMessageDeflateFactory()]}) as websocket:
+        await receive(websocket)
+        peer = SocketPeer(websocket)
+        await peer.join()
+        data = bytearray(b"before")
+
+        def emit() -> None:
+            io.emit("data", data)
+            data[:] = b"after!"
+            io.emit("last")
+
+        server.running.call(emit)
+        assert [await peer.receive() for _ in range(3)] == [
+            '51-["data",{"_placeholder":true,"num":0}]', b"before", '2["last"]',
+        ]  # fmt: skip
+
+
+@FAST
+async def test_what_is_compressed_counts_while_it_is_emitted(serve: Serve) -> None:
+    io = Server(per_message_deflate=True, max_send_buffer_size=1_000_000)
+    reasons = record_disconnects(io)
+    server = serve(io)
+    async with raw_connection(server) as peer:
+        await open_deflated(peer, server)
+        (socket,) = io.sockets.sockets.values()
+
+        def emit() -> bool:
+            # Without a turn of the event loop in between.
+            for _ in range(60):
+                socket.emit("noise", os.urandom(500_000))
+            return bool(socket.conn.transport._out)
+
+        # Nothing of it is kept for a connection that is given up.
+        assert not server.running.call(emit)
+        await eventually(lambda: reasons)
+    assert reasons[0][0] == "slow consumer"
+
+
+@FAST
 async def test_a_message_that_inflates_to_too_much_is_refused(serve: Serve) -> None:
     io = Server(per_message_deflate=True)
     reasons = record_disconnects(io)

@@ -5,7 +5,7 @@ Source: RFC 7692.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,12 +19,13 @@ from websockets.headers import build_extension, parse_extension
 from antiphon.common.deflate import PerMessageDeflate
 from antiphon.engineio.v3 import BINARY_MESSAGE
 from antiphon.server.fanout import Message, binary_frame, text_frame
-from antiphon.uvicorn._picows_connection import PicowsConnection
+from antiphon.uvicorn._picows_connection import LARGE, PicowsConnection
 
 __all__ = ["Accepted", "DeflatedConnection", "negotiate"]
 
 _OPCODES = {WSMsgType.TEXT: Opcode.TEXT, WSMsgType.BINARY: Opcode.BINARY, WSMsgType.CONTINUATION: Opcode.CONT}
 _RSV1 = 0x40
+_INCOMPLETE = "a new message before the last one was complete"
 
 
 class Accepted(NamedTuple):
@@ -95,20 +96,36 @@ class DeflatedConnection(PicowsConnection):
     def send_message(self, message: Message) -> None:
         """Send a message and its attachments, compressed if they are large enough."""
         out = self._out
-        size = 0
         if not out:
             self._flusher.add(self)
+        if message.attachments:
+            # What can be changed is copied now, for it is compressed later.
+            message = Message(message.text, tuple(map(bytes, message.attachments)), compress=message.compress)
+        out.append(message)
+        size = message.size
+        if self._paused or size > LARGE:
+            self._account(size)
+
+    def flush(self) -> None:
+        """Compress and write what was collected. So the flusher's turns share the work out."""
+        if not self._paused and not self._closing:
+            self._compress()
+        super().flush()
+
+    def _end(self) -> None:
+        self._compress()
+        super()._end()
+
+    def _compress(self) -> None:
+        out = self._out
+        out[:] = [frame for item in out for frame in (self._frames(item) if isinstance(item, Message) else (item,))]
+
+    def _frames(self, message: Message) -> Iterator[bytes]:
         if message.text is not None:
-            frame = self._frame(Opcode.TEXT, message.text, compress=message.compress)
-            out.append(frame)
-            size = len(frame)
+            yield self._frame(Opcode.TEXT, message.text, compress=message.compress)
         lead = BINARY_MESSAGE if self._eio3 else b""
         for attachment in message.attachments:
-            frame = self._frame(Opcode.BINARY, lead + attachment, compress=message.compress)
-            out.append(frame)
-            size += len(frame)
-        if self._paused:
-            self._count(size)
+            yield self._frame(Opcode.BINARY, lead + attachment, compress=message.compress)
 
     def _frame(self, opcode: Opcode, payload: bytes, *, compress: bool) -> bytes:
         build = text_frame if opcode is Opcode.TEXT else binary_frame
@@ -124,6 +141,9 @@ class DeflatedConnection(PicowsConnection):
         opcode = _OPCODES.get(frame.msg_type)
         compressed = frame.rsv1 or (opcode is Opcode.CONT and self._inflated is not None)
         if opcode is None or not compressed or frame.rsv2 or frame.rsv3:
+            if self._inflated is not None and (opcode is Opcode.TEXT or opcode is Opcode.BINARY):
+                self.fail(1002, _INCOMPLETE)
+                return
             super().on_ws_frame(transport, frame)
             return
         if not self.heard:
@@ -143,7 +163,7 @@ class DeflatedConnection(PicowsConnection):
     def _on_inflated(self, opcode: Opcode, data: bytes, *, fin: bool) -> None:
         if opcode is not Opcode.CONT:
             if self._inflated is not None or self._fragments is not None:
-                self.fail(1002, "a new message before the last one was complete")
+                self.fail(1002, _INCOMPLETE)
                 return
             self._inflated = bytearray()
             self._is_text_message = opcode is Opcode.TEXT

@@ -83,5 +83,5 @@ class Exchange:
         head = f"{headers}content-length: {len(body)}\r\n\r\n".encode("latin-1")
         protocol.transport.write(_STATUS_LINES[response.status] + protocol.default_headers() + head + body)
         if not self.keep_alive:
-            protocol.transport.close()
+            protocol.close()
         protocol.exchange_complete()

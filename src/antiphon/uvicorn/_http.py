@@ -10,6 +10,7 @@ Source: JavaScript, ``server.headersTimeout`` of Node.js.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import sys
 from typing import Any
@@ -24,6 +25,7 @@ from antiphon.uvicorn._discovery import find_server
 from antiphon.uvicorn._exchange import Exchange
 from antiphon.uvicorn._protocol import WebSocketProtocol
 from antiphon.uvicorn._proxy import find_peer
+from antiphon.uvicorn._stall import StallTimer
 
 __all__ = ["HEADERS_TIMEOUT", "HTTPProtocol"]
 
@@ -31,6 +33,8 @@ HEADERS_TIMEOUT = 60.0
 """Seconds from the first byte of a request, or from the connection, to the end of its head."""
 
 _BUFFER_SIZE = 65536
+
+logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
 
@@ -60,6 +64,8 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     _awaits_head = True
     _is_handshake = False
     _held: Request | None = None
+    _stalled: Exchange | None = None
+    _stall: StallTimer | None = None
     _body: list[bytes]
     _engine: Any
     url: bytes
@@ -133,8 +139,9 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the rest."""
+        """Forget the timers with the rest."""
         self._forget_timer()
+        self._forget_stall()
         super().connection_lost(exc)
 
     # One timer, which is set anew only when it has gone off: there are many requests and few that are late.
@@ -165,7 +172,42 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             return
         if self._awaits_head:
             self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+        self.close()
+
+    # Clients that do not read
+
+    def close(self) -> None:
+        """Close the connection when what was written has arrived, or when the client takes nothing of it any more."""
         self.transport.close()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._stall is None and self.transport.get_write_buffer_size():
+            self._stall = StallTimer(self.transport)
+
+    def _forget_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Be told that the client asks for nothing more."""
+        if not self.transport.is_closing():
+            self.close()
+
+    def shutdown(self) -> None:
+        """Be told that uvicorn is about to stop."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._watch()
+
+    def resume_writing(self) -> None:
+        """Be told that the client has caught up: go on with what waited for that."""
+        super().resume_writing()
+        exchange, self._stalled = self._stalled, None
+        if exchange is not None and not self.transport.is_closing():
+            self._forget_stall()
+            exchange.begin()
 
     # Requests of Socket.IO servers
 
@@ -217,17 +259,21 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         )
         before, self.cycle = self.cycle, exchange
         if before is None or before.response_complete:
-            exchange.begin()
+            self._start_asgi_task(exchange, self.app)
         else:
             # A pipelined request waits for the one before it.
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        if isinstance(cycle, Exchange):
-            cycle.begin()
-        else:
+        if not isinstance(cycle, Exchange):
             super()._start_asgi_task(cycle, app)
+        elif self.flow.write_paused:
+            # As ASGI would, it waits until the client reads: else its session would take it for one that does.
+            self._stalled = cycle
+            self._watch()
+        else:
+            cycle.begin()
 
     def exchange_complete(self) -> None:
         """Be told that a response was written: go on with the next request, or wait for one."""
@@ -256,6 +302,11 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand a WebSocket handshake over."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The response would come in the middle of the WebSocket.
+            logger.warning("a WebSocket handshake came before the response to the request before it")
+            self.transport.close()
+            return
         if self.ws_protocol_class is not WebSocketProtocol:
             self._begin()
             super().handle_websocket_upgrade()

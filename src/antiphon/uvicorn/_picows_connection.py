@@ -21,9 +21,11 @@ from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.server.engine_socket import CLOSED
 from antiphon.server.fanout import TEXT_HEADERS, Flusher, Message, text_frame
 from antiphon.server.transport import Owner, Transport
+from antiphon.server.waiters import Waiters
 from antiphon.types import TransportName
+from antiphon.uvicorn._stall import StallTimer
 
-__all__ = ["PicowsConnection", "upgrade"]
+__all__ = ["LARGE", "PicowsConnection", "upgrade"]
 
 logger: logging.Logger = logging.getLogger("antiphon.websocket")
 
@@ -40,11 +42,8 @@ _TOO_BIG: Final = 1009
 _READ_BUFFER_SIZE: Final = 2048
 """Bytes that picows keeps for each connection; it grows with the frames that come."""
 
-_LARGE: Final = 65536
+LARGE: Final = 65536
 """Bytes from which on a frame does not wait for others."""
-
-_CLOSE_TIMEOUT: Final = 30.0
-"""Seconds that a peer has to answer a close frame."""
 
 
 class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
@@ -87,7 +86,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self._max_unsent_size = max_unsent_size
         self._on_lost = on_lost
         self.shutdown: Callable[[], None] = on_shutdown
-        self._out: list[bytes] = []
+        # Frames. Who compresses keeps messages here until they are written.
+        self._out: list[Any] = []
         self._paused = False
         self._unsent = 0
         self.is_established: bool = False
@@ -95,8 +95,8 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         self._closing = False
         self._is_text = False
         self._fragments: bytearray | None = None
-        self._timeout: asyncio.TimerHandle | None = None
-        self._waiters: list[asyncio.Future[None]] | None = None
+        self._timeout: StallTimer | None = None
+        self._waiters: Waiters | None = None
 
     # What picows reports
 
@@ -152,7 +152,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         pong = b"\x8a" + bytes((len(payload),)) + payload
         if not out:
             self._flusher.add(self)
-        elif out[-1][:1] == b"\x8a":
+        elif isinstance(out[-1], bytes) and out[-1][0] == 0x8A:
             # Only the latest of several pings need be answered. Source: RFC 6455, section 5.5.3.
             out.pop()
         out.append(pong)
@@ -182,7 +182,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             payload = frame.get_payload_as_bytes()[:2]
             self._closing = True
             self._out.append(b"\x88" + bytes((len(payload),)) + payload)
-            self._write_out()
+            self._end()
         self._transport.close()
         self.owner.transport_closed(self)
 
@@ -208,7 +208,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         if not self._closing:
             self._closing = True
             self._out.clear()
-            self._expect_end()
+            self._end()
             self.owner.transport_failed(self, description)
 
     # What is sent
@@ -225,7 +225,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         # As text_frame() does, without the call.
         length = len(data)
         out.append(TEXT_HEADERS[length] + data if length < 126 else text_frame(data))
-        if self._paused or length > _LARGE:
+        if self._paused or length > LARGE:
             self._account(length)
 
     def send_message(self, message: Message) -> None:
@@ -242,7 +242,7 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         else:
             frames = message.frames or message.build_frames()
         out.append(frames)
-        if self._paused or len(frames) > _LARGE:
+        if self._paused or len(frames) > LARGE:
             self._account(len(frames))
 
     def send_packets(self, packets: list[WirePacket]) -> None:
@@ -267,15 +267,10 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             if self._waiters is not None and not self._paused:
                 self._release()
 
-    def _write_out(self) -> None:
-        """Write the last that will be written, whether the peer reads or not."""
-        out, self._out = self._out, []
-        self._write(b"".join(out))
-
     def pause_writing(self) -> None:
         """Be told that the peer does not read as fast as we write; what was written waits in the transport."""
         self._paused = True
-        self._count(self._transport.get_write_buffer_size())
+        self._count(0)
 
     def resume_writing(self) -> None:
         """Be told that the peer has caught up."""
@@ -294,11 +289,11 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self.flush()
 
     def _count(self, size: int) -> None:
-        """Count what waits while the peer does not read."""
+        """Count what is collected while the peer does not read; it waits behind what the transport has."""
         self._unsent += size
         if self._closing:
             self._out.clear()
-        elif self._unsent > self._max_unsent_size:
+        elif self._unsent + self._transport.get_write_buffer_size() > self._max_unsent_size:
             self._closing = True
             self._out.clear()
             asyncio.get_running_loop().call_soon(self._drop)
@@ -316,17 +311,14 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
         """Return what to await until the peer has taken enough that more can be written; None if it has."""
         if (not self._out and not self._paused) or self._closing:
             return None
-        waiter = asyncio.get_running_loop().create_future()
         if self._waiters is None:
-            self._waiters = []
-        self._waiters.append(waiter)
-        return waiter
+            self._waiters = Waiters()
+        return self._waiters.add()
 
     def _release(self) -> None:
         waiters, self._waiters = self._waiters, None
-        for waiter in waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
+        if waiters is not None:
+            waiters.release()
 
     # How it ends
 
@@ -336,13 +328,16 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._closing = True
             code = self.close_code
             self._out.append(b"\x88\x00" if code is None else b"\x88\x02" + code.to_bytes(2, "big"))
-            self._write_out()
-            self._release()
-            self._expect_end()
+            self._end()
         return True
 
-    def _expect_end(self) -> None:
-        self._timeout = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, self._transport.abort)
+    def _end(self) -> None:
+        """Write the last that will be written, whether the peer reads or not; it has some time for it."""
+        out, self._out = self._out, []
+        if out:
+            self._write(b"".join(out))
+        self._release()
+        self._timeout = StallTimer(self._transport)
 
     def discard(self) -> None:
         """Do the same as :meth:`close`: the session does not wait for the answer in any case."""

@@ -27,6 +27,7 @@ from antiphon.uvicorn._deflate import negotiate
 from antiphon.uvicorn._discovery import find_server
 from antiphon.uvicorn._picows_connection import PicowsConnection, upgrade
 from antiphon.uvicorn._proxy import find_peer
+from antiphon.uvicorn._stall import StallTimer
 
 if TYPE_CHECKING:
     from picows.picows import WSProtocol  # type: ignore[attr-defined]
@@ -56,6 +57,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._early = bytearray()
         self._admitting: asyncio.Task[None] | None = None
         self._started = False
+        self._stall: StallTimer | None = None
 
     # The part of asyncio's protocol that uvicorn calls by hand
 
@@ -85,6 +87,8 @@ class WebSocketProtocol(asyncio.Protocol):
         """Pass on that the connection is gone."""
         if self._admitting is not None:
             self._admitting.cancel()
+        if self._stall is not None:
+            self._stall.cancel()
         if self._next is not None:
             self._next.connection_lost(exc)
 
@@ -133,6 +137,10 @@ class WebSocketProtocol(asyncio.Protocol):
             secure: whether the peer uses TLS.
         """
         self._started = True
+        if self._transport.get_write_buffer_size():
+            # Nobody would tell the WebSocket that its peer does not read.
+            self._respond(Response(400, b"A WebSocket handshake must wait until the responses before it have arrived"))
+            return
         path, _, query = url.partition(b"?")
         mounted = find_server(self._config, path)
         if mounted is None or not _is_tcp(self._transport):
@@ -235,6 +243,7 @@ class WebSocketProtocol(asyncio.Protocol):
         lines += [f"{name}: {value}".encode("latin-1") for name, value in headers.items()]
         self._transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + response.body)
         self._transport.close()
+        self._stall = StallTimer(self._transport)
 
 
 def _run_now(coroutine: Any) -> None:
