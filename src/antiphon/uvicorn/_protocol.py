@@ -36,6 +36,9 @@ __all__ = ["WebSocketProtocol"]
 
 logger: logging.Logger = logging.getLogger("antiphon.websocket")
 
+_LOW_WATER = 16384
+"""Bytes that wait at least while a transport has it that its peer does not read. Source: asyncio, without TLS."""
+
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 426: b"Upgrade Required", 500: b"Internal Server Error"}
 
 
@@ -137,8 +140,8 @@ class WebSocketProtocol(asyncio.Protocol):
             secure: whether the peer uses TLS.
         """
         self._started = True
-        if self._transport.get_write_buffer_size():
-            # Nobody would tell the WebSocket that its peer does not read.
+        if self._transport.get_write_buffer_size() > _LOW_WATER:
+            # It may have told already that the peer does not read, and would not tell the WebSocket.
             self._respond(Response(400, b"A WebSocket handshake must wait until the responses before it have arrived"))
             return
         path, _, query = url.partition(b"?")
