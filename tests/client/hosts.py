@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -125,34 +124,14 @@ class RecordingRelay(Relay):
     """A relay before a server: it remembers what has passed, and can hold it up for a while."""
 
     def __init__(self, host: Host) -> None:
-        self._passing = threading.Lock()
         super().__init__()
         self.port = self.target = host.port
         self.from_clients = bytearray()
         self.from_server = bytearray()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        is_client = any(source is near for near, _ in list(self._pairs))
+    def _record(self, data: bytes, is_client: bool) -> None:
         log = self.from_clients if is_client else self.from_server
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self._flows.wait()
-                log.extend(data)
-                if is_client:
-                    with self._passing:
-                        self._asking.add(source)
-                        sink.sendall(data)
-                else:
-                    self._asking.discard(sink)
-                    sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    @property
-    def is_asking(self) -> bool:
-        """Whether the server has got a request that it has not answered."""
-        with self._passing:
-            return bool(self._asking)
+        log.extend(data)
 
     def resume(self) -> None:
         """Pass on what was held up, and all that follows."""

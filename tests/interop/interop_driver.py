@@ -361,6 +361,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._asking: set[socket.socket] = set()
+        self._passing = threading.Lock()
         threading.Thread(target=self._accept, daemon=True, name="relay").start()
 
     @property
@@ -386,22 +387,29 @@ class Relay:
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            asks = any(source is near for near, _ in list(self._pairs))
+            is_client = any(source is near for near, _ in list(self._pairs))
             while data := source.recv(65536):
                 self._flows.wait()
-                # First, for the answer may be here before this goes on.
-                if asks:
-                    self._asking.add(source)
+                self._record(data, is_client)
+                if is_client:
+                    # Noted before, for the answer may be here before this goes on; told after.
+                    with self._passing:
+                        self._asking.add(source)
+                        sink.sendall(data)
                 else:
                     self._asking.discard(sink)
-                sink.sendall(data)
+                    sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
+    def _record(self, data: bytes, is_client: bool) -> None:
+        """Be told what passes."""
+
     @property
     def is_asking(self) -> bool:
-        """Whether there is a connection on which the client spoke last: it waits for an answer."""
-        return bool(self._asking)
+        """Whether the server has got a request that it has not answered."""
+        with self._passing:
+            return bool(self._asking)
 
     def hold(self) -> None:
         """Pass nothing on any more, as when a cable is pulled: neither side is told."""

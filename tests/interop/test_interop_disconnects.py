@@ -141,7 +141,7 @@ def test_a_client_that_hangs_runs_into_the_ping_timeout(serve, new_node, transpo
 
 
 def test_silence_on_the_way_is_noticed_by_both_sides(serve, node, transport):
-    stage = serve(ping_interval=0.1, ping_timeout=0.1)
+    stage = serve(ping_interval=0.1, ping_timeout=0.6)
     stage.io.on("connection", stage.watch)
     transports = {"polling": ["polling"], "websocket": ["websocket"]}.get(transport, ["polling", "websocket"])
     with relay() as front:
