@@ -29,8 +29,8 @@ def echo(socket: EngineSocket) -> None:
     Echo(socket)
 
 
-def build(*, eio3: bool, ping_interval: float = 0.3) -> Server:
-    io = Server(path="/engine.io", ping_interval=ping_interval, ping_timeout=0.2, allow_eio3=eio3)
+def build(*, eio3: bool, ping_interval: float = 0.3, ping_timeout: float = 0.2) -> Server:
+    io = Server(path="/engine.io", ping_interval=ping_interval, ping_timeout=ping_timeout, allow_eio3=eio3)
     io.engine.on_connection = echo
     return io
 

@@ -6,8 +6,8 @@ from antiphon import Server, Socket
 from serving import parse_arguments, serve
 
 
-def build(*, ping_interval: float = 0.3, connect_timeout: float = 1.0) -> Server:
-    io = Server(ping_interval=ping_interval, ping_timeout=0.2, connect_timeout=connect_timeout)
+def build(*, ping_interval: float = 0.3, ping_timeout: float = 0.2, connect_timeout: float = 1.0) -> Server:
+    io = Server(ping_interval=ping_interval, ping_timeout=ping_timeout, connect_timeout=connect_timeout)
 
     for namespace in (io.of("/"), io.of("/custom")):
 

@@ -26,7 +26,7 @@ WRONG_TRANSPORT = pytest.mark.parametrize("transport", [None, "abc"], ids=["no t
 
 @pytest.fixture(scope="module")
 def io() -> Server:
-    return build(eio3=True, ping_interval=0.25)
+    return build(eio3=True, ping_interval=0.25, ping_timeout=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def check_handshake(handshake: dict[str, object], *, upgrades: list[str]) -> Non
     sid = handshake.pop("sid")
     assert isinstance(sid, str)
     assert sid
-    assert handshake == {"upgrades": upgrades, "pingInterval": 250, "pingTimeout": 200, "maxPayload": 1_000_000}
+    assert handshake == {"upgrades": upgrades, "pingInterval": 250, "pingTimeout": 800, "maxPayload": 1_000_000}
 
 
 def has_poll(io: Server, peer: Polling) -> bool:

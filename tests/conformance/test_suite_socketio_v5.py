@@ -8,12 +8,14 @@ Source: ``docs/socket.io-protocol/v5-test-suite`` of the Socket.IO repository.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Iterator
 
 import aiohttp
 import orjson
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from antiphon import Server
 from peers import Endpoint, Polling, SocketPeer, close_code, eventually, receive
@@ -26,7 +28,7 @@ WRONG_TRANSPORT = pytest.mark.parametrize("transport", [None, "abc"], ids=["no t
 
 @pytest.fixture(scope="module")
 def io() -> Server:
-    return build(ping_interval=0.25, connect_timeout=0.9)
+    return build(ping_interval=0.25, ping_timeout=0.8, connect_timeout=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def check_handshake(handshake: dict[str, object], *, upgrades: list[str]) -> Non
     sid = handshake.pop("sid")
     assert isinstance(sid, str)
     assert sid
-    assert handshake == {"upgrades": upgrades, "pingInterval": 250, "pingTimeout": 200, "maxPayload": 1_000_000}
+    assert handshake == {"upgrades": upgrades, "pingInterval": 250, "pingTimeout": 800, "maxPayload": 1_000_000}
 
 
 def has_poll(io: Server, peer: Polling) -> bool:
@@ -208,13 +210,14 @@ async def test_the_first_packet_must_be_one(server: Endpoint) -> None:
 async def test_a_client_that_joins_nothing_is_closed(server: Endpoint) -> None:
     async with server.websocket() as peer:
         await receive(peer)
-        pings = 0
-        while (await peer.recv()) == "2" and pings < 2:
-            pings += 1
-            await peer.send("3")
+        pings, began = 0, time.monotonic()
+        with contextlib.suppress(ConnectionClosed):
+            while (await receive(peer)) == "2":
+                pings += 1
+                await peer.send("3")
         # It answers its pings: what closes it is that it has joined no namespace in time.
-        await close_code(peer)
-        assert pings == 2
+        assert pings >= 2
+        assert time.monotonic() - began > 1.2
 
 
 # The part of Socket.IO: disconnect

@@ -60,7 +60,7 @@ async def test_a_poll_may_wait_longer_than_a_head() -> None:
 
 
 async def test_a_body_that_does_not_come_ends_with_its_session(way: str) -> None:
-    with serving(Server(ping_interval=0.2, ping_timeout=0.2), way) as running:
+    with serving(Server(ping_interval=0.2, ping_timeout=0.6), way) as running:
         url = f"{running.url}/socket.io/?EIO=4&transport=polling"
         async with aiohttp.ClientSession() as session, session.get(url) as opened:
             sid = (await opened.text()).split('"')[3]
