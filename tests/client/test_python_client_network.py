@@ -101,6 +101,12 @@ def test_cookies_are_sent(host: Host, connect: Connect) -> None:
     assert sorted(guest.emit_with_ack("handshake")["headers"]["cookie"].split("; ")) == ["other=1", "session=abc"]
 
 
+def test_cookies_are_sent_besides_those_of_a_header(host: Host, connect: Connect) -> None:
+    guest = connect(host, cookies={"sticky": "node7", "both": "1"}, extra_headers={"Cookie": "session=abc; both=2"})
+    cookies = guest.emit_with_ack("handshake")["headers"]["cookie"]
+    assert sorted(cookies.split("; ")) == ["both=1", "session=abc", "sticky=node7"]
+
+
 def test_cookies_of_the_server_are_kept_if_that_is_wanted(hosts: dict[str, Host], relay_to: Relays, face: Face) -> None:
     special: Any = {"path": "/special", "add_trailing_slash": False, "cookies": {"own": "1"}}
     for wanted in (True, False):

@@ -151,6 +151,7 @@ class Engine:
         self._probe: Probe | None = None
         self._ping_delay = math.inf
         self._ping_deadline = math.inf
+        self._is_silent = False
         self._timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -330,15 +331,19 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
         remaining = self._ping_deadline - now()
-        if remaining <= 0:
+        if remaining <= 0 or self._is_silent:
             self._on_silence()
         else:
             self._timer = self._loop.call_later(min(remaining + 0.001, _WATCH_INTERVAL), self._watch)
 
     def has_ping_expired(self) -> bool:
-        """Say whether the server has been silent for too long, although the timer has not fired yet."""
+        """Say whether the server has been silent for too long, although the timer has not fired yet.
+
+        Then the session ends, even if a ping has come meanwhile: something may have been held back for the next one.
+        """
         if now() <= self._ping_deadline:
-            return False
+            return self._is_silent
+        self._is_silent = True
         self._loop.call_soon(self._watch)
         return True
 

@@ -25,7 +25,7 @@ from antiphon.common.listeners import Listeners
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.errors import ConfigurationError, ConnectError, Disconnected, PacketError, TransportError
 from antiphon.socketio.json_parser import JSONDecoder, JSONParser, decode_event
-from antiphon.socketio.packet import Packet
+from antiphon.socketio.packet import Packet, PacketType
 from antiphon.socketio.parser import Decoder, Encoded, Parser
 
 __all__ = ["Manager"]
@@ -35,6 +35,7 @@ logger: logging.Logger = logging.getLogger("antiphon.client")
 T = TypeVar("T")
 
 _PLAIN_EVENT: Final = b"42["
+_JOIN_ANSWERS: Final = (PacketType.CONNECT, PacketType.CONNECT_ERROR)
 _GRACE: Final = 3.0
 """Seconds that handlers have to finish when the client ends."""
 
@@ -201,7 +202,7 @@ class Manager(Listeners):
             self._timer = None
 
     def _on_failed_attempt(self, cause: TransportError) -> None:
-        reconnecting = self.state is ManagerState.RECONNECTING
+        reconnecting, engine = self.state is ManagerState.RECONNECTING, self.engine
         origin = self.address.origin
         error = ConnectError(
             f"cannot connect to {origin} by {cause.transport}: {cause}",
@@ -215,8 +216,8 @@ class Manager(Listeners):
         for socket in list(self.nsps.values()):
             if socket.active:
                 socket.on_connect_error(error)
-        if self.state not in (ManagerState.CONNECTING, ManagerState.RECONNECTING):
-            # A handler has disconnected.
+        if self.engine is not engine or self.state not in (ManagerState.CONNECTING, ManagerState.RECONNECTING):
+            # A handler has disconnected, and may have connected again, which is another attempt.
             return
         if self.options.fail_fast and not reconnecting:
             self._give_up(error)
@@ -275,7 +276,7 @@ class Manager(Listeners):
         json, root = self._json, self._root
         try:
             is_plain = data[:3] == _PLAIN_EVENT and not self._watches_packets()
-            if root is not None and is_plain and json is not None and json.pending is None:
+            if root is not None and is_plain and json is not None and json.pending is None and root.active:
                 root.receive_event(decode_event(data[2:]), None)
                 return
             packet = self._decoder.add_text(data[1:])
@@ -304,7 +305,10 @@ class Manager(Listeners):
             data = list(packet.data) if isinstance(packet.data, list) else packet.data
             self.fire("packet", Packet(packet.type, packet.nsp, data, packet.id))
         socket = self.nsps.get(packet.nsp)
-        if socket is not None and socket.active:
+        if socket is None:
+            return
+        is_late = packet.type in _JOIN_ANSWERS and socket.take_late_answer(packet)
+        if socket.active and not is_late:
             socket.on_packet(packet)
 
     def _on_garbage(self, error: PacketError) -> None:

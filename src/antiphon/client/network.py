@@ -192,22 +192,24 @@ class Network:
     def websocket_headers(self) -> dict[str, str]:
         """Return the headers of a WebSocket handshake, cookies included."""
         headers = dict(self.headers)
-        cookie = self._cookie_header()
-        if cookie and not any(name.lower() == "cookie" for name in headers):
-            headers["Cookie"] = cookie
+        cookies = self._cookies()
+        for name in [name for name in headers if name.lower() == "cookie"]:
+            # As aiohttp does for the requests of polling: both are sent, and what the server has set comes first.
+            given = (text.strip().partition("=") for text in headers.pop(name).split(";"))
+            cookies = {**{name: value for name, _, value in given if name}, **cookies}
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         if self.options.protocols:
             headers["Sec-WebSocket-Protocol"] = ", ".join(self.options.protocols)
         return headers
 
-    def _cookie_header(self) -> str:
+    def _cookies(self) -> dict[str, str]:
         if self._jar is None:
-            if not self.options.cookies:
-                return ""
-            return "; ".join(f"{name}={value}" for name, value in self.options.cookies.items())
+            return dict(self.options.cookies or {})
         from yarl import URL  # noqa: PLC0415
 
         cookies = self._jar.filter_cookies(URL(self.url("http", {})))
-        return "; ".join(f"{name}={morsel.coded_value}" for name, morsel in cookies.items())
+        return {name: morsel.coded_value for name, morsel in cookies.items()}
 
     def keep_cookies(self, headers: list[str]) -> None:
         """Keep what a WebSocket handshake has set.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from antiphon.client.backoff import Backoff
 from antiphon.client.options import Auth, SocketOptions, check_auth
 from antiphon.client.socket_emitting import ClientSocketEmitting
-from antiphon.client.socket_events import Answers
+from antiphon.client.socket_events import Answers, Waits
 from antiphon.client.states import SOCKET_TRANSITIONS, Machine, SocketInput, SocketState
 from antiphon.errors import (
     AntiphonError,
@@ -32,6 +32,7 @@ from antiphon.socketio.packet import Packet, PacketType
 from antiphon.types import SocketId
 
 if TYPE_CHECKING:
+    from antiphon.client.engine import Engine
     from antiphon.client.manager import Manager
 
 __all__ = ["ClientSocket"]
@@ -75,12 +76,14 @@ class ClientSocket(ClientSocketEmitting):
 
     __slots__ = (
         "__weakref__",
+        "_asked",
         "_auth",
         "_auth_backoff",
         "_auth_timer",
         "_connect_waiters",
         "_ever_connected",
         "_failure",
+        "_given_up",
         "_joins",
         "_last_offset",
         "_machine",
@@ -103,6 +106,9 @@ class ClientSocket(ClientSocketEmitting):
         self._pid: str | None = None
         self._last_offset: str | None = None
         self._joins = 0
+        # The session on which the server was asked to let us in, and has not answered; and whether that was given up.
+        self._asked: Engine | None = None
+        self._given_up = False
         self._ever_connected = False
         self._failure: Exception | None = None
         self.on_end: Callable[[Exception, bool], None] | None = None
@@ -150,7 +156,11 @@ class ClientSocket(ClientSocketEmitting):
             self._thread = get_ident()
             self._failure = None
             self._machine.feed(SocketInput.CONNECT)
-            self.io.open()
+            try:
+                self.io.open()
+            except ConfigurationError:
+                self._machine.feed(SocketInput.DISCONNECT)
+                raise
             if self.io.is_open:
                 self.on_open()
         return self
@@ -216,11 +226,12 @@ class ClientSocket(ClientSocketEmitting):
             was_connected = self.connected
             if was_connected:
                 self._send(Packet(PacketType.DISCONNECT, self.nsp))
+            waiting = self._waiting()
             self._leave(SocketInput.DISCONNECT)
             if self.connected:
                 self._on_close("io client disconnect", None)
             error = Disconnected("disconnected by the client", "io client disconnect")
-            self._become_inactive(error, quietly=True, told="disconnect" if was_connected else "")
+            self._become_inactive(error, waiting, quietly=True, told="disconnect" if was_connected else "")
         return _UntilClosed(self.io)
 
     def close(self) -> Awaitable[None]:
@@ -230,18 +241,34 @@ class ClientSocket(ClientSocketEmitting):
     def _leave(self, given: SocketInput) -> None:
         """Stop connecting by itself; the manager closes the connection if no other socket needs it."""
         self._machine.feed(given)
+        self._given_up = self._asked is not None and self._asked is self.io.engine
         if self._auth_timer is not None:
             self._auth_timer.cancel()
             self._auth_timer = None
         self.io.release(self)
 
-    def _become_inactive(self, error: Exception, *, quietly: bool = False, told: str = "connect_error") -> None:
-        """Tell all who wait for something that it will not come; see :meth:`_end_waits`."""
-        self._failure = error
-        for waiter in self._connect_waiters:
+    def _waiting(self) -> tuple[list[asyncio.Future[None]], Waits]:
+        """Return who waits for something now."""
+        return list(self._connect_waiters), self._waits_now()
+
+    def _become_inactive(
+        self,
+        error: Exception,
+        waiting: tuple[list[asyncio.Future[None]], Waits],
+        *,
+        quietly: bool = False,
+        told: str = "connect_error",
+    ) -> None:
+        """Tell those who have waited for something that it will not come; see :meth:`_end_waits`."""
+        connects, waits = waiting
+        for waiter in connects:
             if not waiter.done():
                 waiter.set_exception(error)
-        self._end_waits(error, told, quietly=quietly)
+        self._end_waits(waits, error, told, quietly=quietly)
+        if self.active:
+            # A handler has connected again. What he waits for, and what he has emitted, belongs to that.
+            return
+        self._failure = error
         if self.on_end is not None:
             self.on_end(error, quietly)
         # Who waits for an answer is told that there is none; so the event must not be sent after all.
@@ -261,6 +288,9 @@ class ClientSocket(ClientSocketEmitting):
 
     def _join(self) -> None:
         self._joins += 1
+        if self._given_up and self._asked is self.io.engine:
+            # To ask again before the server has answered would be a breach of the protocol.
+            return
         try:
             auth = self._auth() if callable(self._auth) else self._auth
         except Exception as error:  # noqa: BLE001 - a function of the user
@@ -294,6 +324,7 @@ class ClientSocket(ClientSocketEmitting):
             data = {**(data or {}), **auth}
         try:
             self._send(Packet(PacketType.CONNECT, self.nsp, data))
+            self._asked, self._given_up = self.io.engine, False
         except EncodeError as error:
             self._on_auth_failure(error)
 
@@ -320,6 +351,22 @@ class ClientSocket(ClientSocketEmitting):
         self._auth_timer = None
         if join == self._joins and self._machine.state is SocketState.JOINING:
             self._join()
+
+    def take_late_answer(self, packet: Packet) -> bool:
+        """Take the answer to having asked to be let in, if that was given up meanwhile.
+
+        Returns:
+            False if it was not: :meth:`on_packet` takes it.
+        """
+        is_late = self._given_up and self._asked is self.io.engine
+        self._asked, self._given_up = None, False
+        if is_late:
+            if packet.type is PacketType.CONNECT:
+                # Else the server would keep a socket that nobody has.
+                self._send(Packet(PacketType.DISCONNECT, self.nsp))
+            if self._machine.state is SocketState.JOINING:
+                self._join()
+        return is_late
 
     def on_packet(self, packet: Packet) -> None:
         """Take a packet of this namespace."""
@@ -374,17 +421,18 @@ class ClientSocket(ClientSocketEmitting):
             self.fire("connect")
 
     def _on_server_disconnect(self) -> None:
+        waiting = self._waiting()
         self._leave(SocketInput.DISCONNECT)
         self._on_close("io server disconnect", None)
         error = Disconnected("the server has disconnected the socket", "io server disconnect")
-        self._become_inactive(error, quietly=True, told="disconnect")
+        self._become_inactive(error, waiting, quietly=True, told="disconnect")
 
     def _refuse(self, error: ConnectionRefused) -> None:
         logger.warning("%s%s: the server refuses the connection: %s", self.io.address.origin, self.nsp, error)
         self._leave(SocketInput.REFUSED)
         self.fire("connect_error", error)
         if not self.active:
-            self._become_inactive(error)
+            self._become_inactive(error, self._waiting())
 
     def on_connect_error(self, error: ConnectError) -> None:
         """Be told that an attempt to connect has failed."""
@@ -401,7 +449,7 @@ class ClientSocket(ClientSocketEmitting):
         """Be told that no attempt to connect follows."""
         if self.active:
             self._machine.feed(SocketInput.GIVE_UP)
-            self._become_inactive(error)
+            self._become_inactive(error, self._waiting())
 
     def _on_close(self, reason: str, error: TransportError | None) -> None:
         self._start_deferred()

@@ -128,6 +128,10 @@ class ClientSocketEmitting(ClientSocketEvents):
     def active(self) -> bool:
         """Whether it is connected, or connects by itself."""
 
+    def enter_thread(self) -> None:
+        """Be told that the event loop of this thread is the one to emit in."""
+        self._thread = get_ident()
+
     # Emitting
 
     @overload
@@ -416,9 +420,11 @@ class ClientSocketEmitting(ClientSocketEvents):
         try:
             return await answered
         except asyncio.CancelledError:
-            # Who is cancelled does not wait any more.
-            if ack_id is not None:
-                self._acks.pop(ack_id, None)
+            # Who is cancelled does not wait any more; what has not been sent is not sent.
+            waiting = None if ack_id is None else self._acks.pop(ack_id, None)
+            if ack_id is not None and waiting is not None:
+                self._forget_buffered(ack_id)
+                waiting(Disconnected("nobody waits for the answer any more"), ())
             raise
 
     def timeout(self, seconds: float) -> ClientEmitter:

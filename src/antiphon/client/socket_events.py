@@ -10,7 +10,8 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, TypeVarTuple, overload
+from weakref import ref
 
 from antiphon.client.stream import EventStream
 from antiphon.common.handlers import CATCH_ALL, EAGER, Ack, Handler
@@ -22,7 +23,7 @@ from antiphon.socketio.packet import event_name
 if TYPE_CHECKING:
     from antiphon.client.manager import Manager
 
-__all__ = ["ClientSocketEvents"]
+__all__ = ["Answers", "ClientSocketEvents", "Waits"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -31,6 +32,18 @@ Ts = TypeVarTuple("Ts")
 _MAX_HELD: Final = 100
 """Events that wait for somebody to listen at all."""
 _MAX_STREAMED: Final = 10_000
+
+
+class Waits(NamedTuple):
+    """Those who wait for events.
+
+    Attributes:
+        streams: for any.
+        single: for one of a name.
+    """
+
+    streams: list[EventStream]
+    single: list[tuple[str, asyncio.Future[Any]]]
 
 
 class ClientSocketEvents(OrderedListeners):
@@ -47,7 +60,8 @@ class ClientSocketEvents(OrderedListeners):
         super().__init__()
         self.io: Manager = io
         self.receive_buffer: deque[tuple[list[Any], int | None]] = deque()
-        self._streams: list[EventStream] = []
+        # Weak, for a loop over a stream may be left without an end.
+        self._streams: list[ref[EventStream]] = []
         self._waits: list[tuple[str, asyncio.Future[Any]]] = []
         self._answers = Answers(self)
         # Events are held while somebody who waits for the connection has not got to run yet, for he is about to listen.
@@ -101,7 +115,7 @@ class ClientSocketEvents(OrderedListeners):
 
     def _dispatch(self, data: list[Any], ack_id: int | None) -> None:
         name = event_name(data[0])
-        for stream in list(self._streams):
+        for stream in self._living_streams():
             stream.push((name, *data[1:]))
         ack = self._ack(ack_id)
         late = False
@@ -185,15 +199,21 @@ class ClientSocketEvents(OrderedListeners):
         Handlers get them too. It goes on through reconnections, and ends when either side disconnects.
         """
         stream = EventStream(_MAX_STREAMED, self._drop_stream)
-        self._streams.append(stream)
+        self._streams.append(ref(stream, self._drop_reference))
         self._registered("*")
         if self._is_over():
             stream.end()
         return stream
 
     def _drop_stream(self, stream: EventStream) -> None:
-        if stream in self._streams:
-            self._streams.remove(stream)
+        self._drop_reference(ref(stream))
+
+    def _drop_reference(self, reference: ref[EventStream]) -> None:
+        self._streams = [other for other in self._streams if other is not reference and other() is not reference()]
+
+    def _living_streams(self) -> list[EventStream]:
+        streams = self._streams
+        return [stream for reference in streams if (stream := reference()) is not None] if streams else []
 
     @overload
     async def wait_for(self, event: Event[tuple[T], object], *, timeout: float | None = None) -> T: ...
@@ -247,17 +267,22 @@ class ClientSocketEvents(OrderedListeners):
     def _is_over(self) -> bool:
         """Whether the socket does not connect by itself."""
 
-    def _end_waits(self, error: Exception, told: str, *, quietly: bool) -> None:
-        """Tell those who wait for events that none will come.
+    def _waits_now(self) -> Waits:
+        """Return those who wait for events now."""
+        return Waits(self._living_streams(), list(self._waits))
+
+    def _end_waits(self, waits: Waits, error: Exception, told: str, *, quietly: bool) -> None:
+        """Tell those who have waited for events that none will come.
 
         Args:
+            waits: those.
             error: why.
             told: the event of the socket itself that has just been told of; who waits for it may hear it late.
             quietly: it was wanted, so that iterating just ends.
         """
-        for stream in list(self._streams):
+        for stream in waits.streams:
             stream.end(None if quietly else error)
-        for name, wait in list(self._waits):
+        for name, wait in waits.single:
             if name != told and not wait.done():
                 wait.set_exception(error)
 

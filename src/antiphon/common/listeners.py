@@ -75,10 +75,7 @@ class Listeners:
         def register(function: HandlerFunctionT) -> HandlerFunctionT:
             handler = Handler(function, lead=0, thread=thread, once=once)
             self._accept(handler)
-            if self._handlers is None:
-                self._handlers = Handlers()
-            self._handlers.add(name, handler)
-            self._registered(name)
+            self._add_handler(name, handler)
             return function
 
         return register if handler is None else register(handler)
@@ -108,6 +105,12 @@ class Listeners:
     def has_listeners(self, event: str | AnyEvent) -> bool:
         """Tell whether an event has a handler that is registered here. JavaScript: ``hasListeners``."""
         return bool(self.listeners(event))
+
+    def _add_handler(self, name: str, handler: Handler) -> None:
+        if self._handlers is None:
+            self._handlers = Handlers()
+        self._handlers.add(name, handler)
+        self._registered(name)
 
     def _accept(self, handler: Handler) -> None:
         """Refuse a handler, by an exception, that cannot be one here."""

@@ -36,8 +36,7 @@ def connect(
     """
     manager_options, socket_options, _ = split_options(options)
     waits = manager_options.get("auto_connect", True)
-    manager_options["auto_connect"] = False
     manager = Manager(url, **manager_options)
     nsp = namespace_of(Address.parse(url), namespace)
-    socket = manager.socket(nsp, **socket_options)
+    socket = manager.make_socket(nsp, socket_options)
     return socket.connect() if waits else socket

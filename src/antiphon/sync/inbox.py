@@ -48,7 +48,9 @@ class Inbox:
         self._condition = threading.Condition()
         self._events: deque[Kept] = deque()
         self._waits: list[_Wait] = []
-        self._end: Exception | None = None
+        self._end: Exception | None = Disconnected(
+            "the socket is not connected, no event will come; call connect() first"
+        )
         self._ends_quietly = False
         self._dropped = 0
 

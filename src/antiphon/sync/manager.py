@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
@@ -116,6 +117,11 @@ class Manager(Listeners):
         """The thread of the handlers."""
         return self._worker
 
+    def begin(self, function: Callable[[], object]) -> None:
+        """Call a function in the event loop that needs the connection: it is not ended meanwhile."""
+        with self._lock:
+            self.portal.call(function)
+
     # Sockets
 
     def socket(self, nsp: str = "/", **options: Unpack[SocketOptionsDict]) -> Socket:
@@ -126,13 +132,18 @@ class Manager(Listeners):
         Raises:
             ConfigurationError: the name cannot be that of a namespace, or an option makes no sense.
         """
+        socket = self.make_socket(nsp, options)
+        if self._connects:
+            socket.begin()
+        return socket
+
+    def make_socket(self, nsp: str, options: SocketOptionsDict) -> Socket:
+        """Do the same, but let it not connect yet."""
         with self._lock:
             name = nsp if nsp.startswith("/") else f"/{nsp}"
             socket = self._sockets.get(name)
             if socket is None:
                 socket = self._sockets[name] = Socket(self, self._core, name, options)
-        if self._connects:
-            socket.begin()
         return socket
 
     # The end
@@ -147,32 +158,34 @@ class Manager(Listeners):
 
     def release(self, *, at_once: bool = False) -> None:
         """Be told that a socket does not need the connection any more."""
-        if not any(socket.active for socket in self._sockets.values()):
-            self.finish(at_once=at_once)
+        self.finish(at_once=at_once, unless_needed=True)
 
-    def finish(self, *, at_once: bool = False) -> None:
+    def finish(self, *, at_once: bool = False, unless_needed: bool = False) -> None:
         """Close the connection.
 
         Args:
             at_once: do not wait for handlers.
+            unless_needed: leave it if a socket needs it.
         """
+        # What ends here is taken away at once, so that who connects meanwhile, in another thread, has a new one.
         with self._lock:
-            portal, self._portal = self._portal, None
+            if unless_needed and any(socket.active for socket in self._sockets.values()):
+                return
+            portal, worker = self._portal, self._worker
             if portal is None:
                 return
+            self._portal = None
             _open.discard(self)
+            with contextlib.suppress(Disconnected):
+                portal.call(self._core.close)
         try:
-            portal.run(self._finish(at_once=at_once), _AT_ONCE if at_once else _NORMAL)
+            portal.run(self._core.finish(at_once=at_once), _AT_ONCE if at_once else _NORMAL)
         except (TimeoutError, Disconnected):
             # The server does not answer; the connections are dropped with the thread.
             pass
         finally:
-            self._worker.stop(0 if at_once else _NORMAL)
+            worker.stop(0 if at_once else _NORMAL)
             portal.release()
-
-    async def _finish(self, *, at_once: bool) -> None:
-        self._core.close()
-        await self._core.finish(at_once=at_once)
 
     # Handlers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, cast, overload
@@ -53,13 +54,15 @@ class Socket(AnyListeners):
         nsp: the namespace.
     """
 
-    __slots__ = ("__weakref__", "_auth", "_core", "_inbox", "io", "nsp")
+    __slots__ = ("__weakref__", "_auth", "_core", "_handing_over", "_inbox", "io", "nsp")
 
     def __init__(self, io: Manager, core: AsyncManager, nsp: str, options: SocketOptionsDict) -> None:
         super().__init__()
         self.io: Manager = io
         self.nsp: str = nsp
         self._inbox = Inbox()
+        # Held while it is decided who gets an event.
+        self._handing_over = threading.RLock()
         self._auth: Auth = options.get("auth")
         if callable(self._auth):
             options["auth"] = _in_thread(self._auth)
@@ -122,7 +125,7 @@ class Socket(AnyListeners):
         """Connect in the background."""
         if not self._core.active:
             self._inbox.begin()
-            self.io.portal.call(self._core.connect)
+            self.io.begin(self._core.connect)
 
     def connect(self) -> Socket:
         """Connect, and wait until it is connected, however many attempts that takes.
@@ -209,16 +212,19 @@ class Socket(AnyListeners):
         name = check_event_name(event)
         function: AckFunction | None = None
         if ack is not None:
-            worker, given = self.io.worker, ack
+            given = ack
 
             def function(*answer: object) -> None:
-                worker.submit(given, *answer)
+                # The handlers' thread of then: it may be another one, after another connection.
+                self.io.worker.submit(given, *answer)
 
         if self.io.portal.call(self._emit, flags, name, args, function):
             self.io.portal.run(self._until_drained())
 
     def _emit(self, flags: Flags, name: str, args: Sequence[object], ack: AckFunction | None) -> bool:
         """Emit in the event loop; return whether more has piled up than is good."""
+        # It may not have connected in this thread yet.
+        self._core.enter_thread()
         self._core.emit_with(flags, name, args, ack)
         engine = self._core.io.engine
         if engine is None or not self._core.connected:
@@ -334,10 +340,11 @@ class Socket(AnyListeners):
 
     def _take(self, name: str, ack: Ack, *args: object) -> None:
         event = Kept(name, args, ack if isinstance(ack, Ack) else None)
-        handled = self._handles(name)
-        self._inbox.notify(event, keep=not handled)
-        if handled or (self._extras is not None and self._extras.any):
-            self.io.worker.submit(self._dispatch, event)
+        with self._handing_over:
+            handled = self._handles(name)
+            self._inbox.notify(event, keep=not handled)
+            if handled or (self._extras is not None and self._extras.any):
+                self.io.worker.submit(self._dispatch, event, handled)
 
     def _handles(self, name: str) -> bool:
         handlers = self._handlers
@@ -372,22 +379,27 @@ class Socket(AnyListeners):
         if handler.is_async:
             raise ConfigurationError(_ASYNC_HANDLER)
 
-    def _registered(self, name: str) -> None:
-        """Give a handler the events that have waited for it."""
-        fits: Callable[[str], bool] = (lambda _name: True) if name == CATCH_ALL else (lambda other: other == name)
-        for event in self._inbox.take_all(fits) if name != "*" else ():
-            self.io.worker.submit(self._dispatch, event)
+    def _add_handler(self, name: str, handler: Handler) -> None:
+        """Register a handler, and give it the events that have waited for it, before any others."""
+        with self._handing_over:
+            super()._add_handler(name, handler)
+            fits: Callable[[str], bool] = (lambda _name: True) if name == CATCH_ALL else (lambda other: other == name)
+            for event in self._inbox.take_all(fits):
+                self.io.worker.submit(self._dispatch, event, True)
 
     # In the thread of the handlers
 
-    def _dispatch(self, event: Kept) -> None:
+    def _dispatch(self, event: Kept, is_taken: bool) -> None:
         for handler in [] if self._extras is None else list(self._extras.any):
             ack = event.ack if handler.takes_ack else None
             invoke(self, handler, event.name, [event.name, *event.args], ack, None)
         if self._handlers is not None and self._handlers.get(event.name):
             self._call(event.name, list(event.args), event.ack)
-        else:
+        elif self._handlers is not None and self._handlers.get(CATCH_ALL):
             self._call(CATCH_ALL, [event.name, *event.args], event.ack)
+        elif is_taken:
+            # The handler that it was for has gone meanwhile.
+            self._inbox.notify(event, keep=True)
 
     def _call(self, event: str, args: list[Any], ack: Ack | None) -> None:
         handlers = None if self._handlers is None else self._handlers.get(event)
