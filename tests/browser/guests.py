@@ -97,19 +97,23 @@ class Visit:
         self.errors: list[str] = []
         self.requests: list[str] = []
         """The addresses of all requests to a Socket.IO server, WebSockets among them."""
+        self.polls: list[str] = []
+        """Those of the polls."""
         self.context: BrowserContext = browser.new_context()
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self._note_request(request.url))
-        self.page.on("websocket", lambda websocket: self._note_request(websocket.url))
+        self.page.on("request", lambda request: self._note_request(request.url, request.method))
+        self.page.on("websocket", lambda websocket: self._note_request(websocket.url, "WebSocket"))
         self.has_script = bool(script)
         if script:
             self.page.add_init_script(script)
 
-    def _note_request(self, url: str) -> None:
+    def _note_request(self, url: str, method: str) -> None:
         if "EIO=4" in url:
             self.requests.append(url)
+            if method == "GET":
+                self.polls.append(url)
 
     def open(self, **options: object) -> None:
         """Connect, and wait until it is done."""

@@ -124,6 +124,7 @@ def test_timestamps_are_for_polling_and_can_be_named(shared: GuestServer, enter:
     counts = []
     for options in ({}, {"timestampParam": "when"}, {"timestampRequests": False}, {"timestampRequests": True}):
         visit.requests.clear()
+        visit.polls.clear()
         visit.open(forceNew=True, **options)
         visit.until(IS_UPGRADED)
         visit.run("socket.emitWithAck('ask')")
@@ -131,7 +132,8 @@ def test_timestamps_are_for_polling_and_can_be_named(shared: GuestServer, enter:
         assert {query.get("transport") for query in queries(visit)} == {"polling", "websocket"}
         stamps = [query.get(name) for query in queries(visit) if query["transport"] == "polling"]
         counts.append((None not in stamps, name in next(q for q in queries(visit) if q["transport"] == "websocket")))
-        assert len(set(stamps)) == len(stamps) or not options.get("timestampRequests", True)
+        # A cache answers only a GET; a POST may be sent in the same millisecond, and have the same stamp by chance.
+        assert len(set(visit.polls)) == len(visit.polls) or not options.get("timestampRequests", True)
         visit.run("() => void socket.disconnect()")
     assert counts == [(True, False), (True, False), (False, False), (True, True)]
 

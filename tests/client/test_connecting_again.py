@@ -8,6 +8,7 @@ import gc
 import socket as sockets
 import threading
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,16 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 import antiphon
-from antiphon import AckTimeout, ClientSocket, ConfigurationError, ConnectError, Disconnected, Server, Socket
+from antiphon import (
+    AckTimeout,
+    ClientSocket,
+    ConfigurationError,
+    ConnectError,
+    Disconnected,
+    PayloadTooLarge,
+    Server,
+    Socket,
+)
 from antiphon.sync import connect
 from antiphon.sync.inbox import Inbox
 from interop_driver import until
@@ -258,6 +268,35 @@ async def test_an_event_whose_answer_nobody_waits_for_any_more_is_not_sent_later
         assert saved == []
 
 
+async def test_many_events_that_are_too_large_are_each_told(io: Server) -> None:
+    small = Server(max_http_buffer_size=2000)
+    settled: list[Exception | None] = []
+    with serving(small, "fast") as running:
+        async with asyncio.timeout(20), client(running.url, retries=2, ack_timeout=5) as socket:
+            for _ in range(1200):
+                socket.emit("large", "x" * 3000, ack=lambda error, *_: settled.append(error))
+            await socket
+            await eventually(lambda: len(settled) == 1200)
+            assert socket.connected
+    assert {type(error) for error in settled} == {PayloadTooLarge}
+
+
+def test_nothing_is_left_of_a_connection_that_was_waited_for_in_vain() -> None:
+    silent = sockets.create_server(("127.0.0.1", 0))
+
+    async def wait() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1), antiphon.connect(f"http://127.0.0.1:{silent.getsockname()[1]}"):
+                raise AssertionError("nobody has answered")
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(wait())
+        gc.collect()
+    silent.close()
+    assert [str(warning.message) for warning in told if issubclass(warning.category, ResourceWarning)] == []
+
+
 def test_connect_without_an_event_loop_changes_nothing(running: Running) -> None:
     async def make() -> ClientSocket:
         return antiphon.Manager(running.url, auto_connect=False).socket("/")
@@ -296,6 +335,7 @@ def test_another_namespace_connects_by_itself(io: Server, running: Running) -> N
     with connect(running.url) as socket:
         admin = socket.io.socket("/admin")
         assert admin.receive(timeout=10) == ("welcome",)
+        admin.disconnect()
     silent = antiphon.sync.Manager(running.url, auto_connect=False).socket("/admin")
     with pytest.raises(Disconnected, match=r"call connect\(\) first"):
         silent.receive()

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from antiphon.errors import PayloadTooLarge
+from antiphon.errors import EncodeError
 
 __all__ = ["QueuedEvent", "Retries"]
 
@@ -84,7 +84,7 @@ class Retries:
             # After a reconnection there may be two answers to one event.
             return False
         event.pending = False
-        if error is None or isinstance(error, PayloadTooLarge) or event.tries > self._retries:
+        if error is None or isinstance(error, EncodeError) or event.tries > self._retries:
             self._queue.popleft()
             return True
         return False

@@ -208,7 +208,12 @@ class ClientSocket(ClientSocketEmitting):
         return self
 
     async def __aenter__(self) -> ClientSocket:
-        return await self.connect()
+        try:
+            return await self.connect()
+        except asyncio.CancelledError:
+            # There will be no other end to wait in until nothing is left.
+            await self.io.finish(at_once=True)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -349,29 +349,38 @@ class ClientSocketEmitting(ClientSocketEvents):
     def _send_queued(self, *, again: bool = False) -> None:
         """Send the next event of the queue, if it may be."""
         queue = self._retries
-        queued = queue.next(again=again) if queue is not None and self.connected else None
-        if queue is None or queued is None:
-            return
+        while queue is not None and self.connected and (queued := queue.next(again=again)) is not None:
+            again = False
+            try:
+                self._send_event(Flags(queued.timeout, compress=queued.compress), queued.event, self._settler(queued))
+            except EncodeError as error:
+                # Here and not by the function above: there may be many such events in a row.
+                self._settle(queued, error, ())
+            else:
+                return
 
+    def _settler(self, queued: QueuedEvent) -> AckCallback:
         def settle(error: Exception | None, answer: Sequence[Any]) -> None:
-            if queue.settle(queued, error):
-                if queued.settled is not None:
-                    queued.settled(error, answer)
-                elif error is not None:
-                    logger.error(
-                        "%s%s: %r was not acknowledged after %d tries, and is given up: %s",
-                        self.io.address.origin,
-                        self.nsp,
-                        queued.event[0],
-                        queued.tries,
-                        error,
-                    )
+            self._settle(queued, error, answer)
             self._send_queued()
 
-        try:
-            self._send_event(Flags(queued.timeout, compress=queued.compress), queued.event, settle)
-        except EncodeError as error:
-            settle(error, ())
+        return settle
+
+    def _settle(self, queued: QueuedEvent, error: Exception | None, answer: Sequence[Any]) -> None:
+        """Take the outcome of a try; the one who emitted is told if no other follows."""
+        if self._retries is None or not self._retries.settle(queued, error):
+            return
+        if queued.settled is not None:
+            queued.settled(error, answer)
+        elif error is not None:
+            logger.error(
+                "%s%s: %r was not acknowledged after %d tries, and is given up: %s",
+                self.io.address.origin,
+                self.nsp,
+                queued.event[0],
+                queued.tries,
+                error,
+            )
 
     # Acknowledgements that are waited for
 
