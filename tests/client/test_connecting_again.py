@@ -236,6 +236,35 @@ async def test_nothing_that_was_held_back_is_overtaken_when_a_ping_comes_late() 
     other.close()
 
 
+async def test_what_is_emitted_after_the_close_frame_of_the_server_waits_for_the_next_connection() -> None:
+    got: list[str] = []
+    connections = 0
+
+    async def handle(peer: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        await peer.send('0{"sid":"x","upgrades":[],"pingInterval":9000,"pingTimeout":9000,"maxPayload":1000000}')
+        await peer.recv()
+        await peer.send('40{"sid":"abc"}')
+        if connections == 1:
+            last = b'42["last"]'
+            # Both are read at once: the connection is lost a turn of the event loop later.
+            peer.transport.write(bytes([0x81, len(last)]) + last + b"\x88\x02\x03\xe8")
+        async for message in peer:
+            got.append(str(message))  # noqa: PERF401 - they are looked at while they come
+
+    async with asyncio.timeout(10), serve(handle, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with client(f"http://127.0.0.1:{port}", transports=["websocket"]) as socket:
+
+            @socket.on("last")
+            def last() -> None:
+                asyncio.get_running_loop().call_soon(socket.emit, "answer")
+
+            await eventually(lambda: got == ['42["answer"]'])
+    assert connections == 2
+
+
 # What is given up
 
 

@@ -311,6 +311,13 @@ class WebSocket(Transport):
             self._close_timer.cancel()
         if not self._lost.done():
             self._lost.set_result(None)
+        self.on_ended()
+
+    def on_ended(self) -> None:
+        """Be told that nothing that is sent would arrive any more, although the connection may still be there.
+
+        What is emitted from now on waits for the next connection.
+        """
         self._out.clear()
         was_open = self.is_open
         self.is_open = self.writable = False
@@ -383,6 +390,7 @@ class _Frames(WSListener):
         self._owner.failure = why
         transport.send_close(code)
         transport.disconnect()
+        self._owner.on_ended()
 
     def _on_close(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._owner.close_code is None:
@@ -390,6 +398,7 @@ class _Frames(WSListener):
             self._owner.close_code = int(frame.get_close_code()) or 1005  # type: ignore[call-overload]
         transport.send_close(WSCloseCode.OK)
         transport.disconnect()
+        self._owner.on_ended()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         self._owner.on_lost()
