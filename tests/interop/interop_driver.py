@@ -361,6 +361,8 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._asking: set[socket.socket] = set()
+        self._cuts = 0
+        self._pairing = threading.Lock()
         self._passing = threading.Lock()
         threading.Thread(target=self._accept, daemon=True, name="relay").start()
 
@@ -372,6 +374,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                cuts = self._cuts
                 near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 try:
                     if self.target is None:
@@ -381,7 +384,15 @@ class Relay:
                     near.close()
                     continue
                 far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._pairs.append((near, far))
+                with self._pairing:
+                    is_cut = cuts != self._cuts
+                    if not is_cut:
+                        self._pairs.append((near, far))
+                if is_cut:
+                    # While the connection was made.
+                    near.close()
+                    far.close()
+                    continue
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
@@ -417,15 +428,18 @@ class Relay:
 
     def cut(self) -> None:
         """End every connection, without the words that either side would have used."""
-        for pair in self._pairs:
+        with self._pairing:
+            self._cuts += 1
+            pairs, self._pairs = self._pairs, []
+        for pair in pairs:
             for end in pair:
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
                 end.close()
-        self._pairs.clear()
         self._asking.clear()
 
     def close(self) -> None:
+        self.target = None
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -105,6 +105,7 @@ async def test_it_is_dropped_with_its_reason_and_the_others_get_everything(way: 
             await first.send_str('42["start"]')
             await asyncio.gather(read_everything(first), read_everything(second))
             told = [(await server.stdout.readline()).decode().split(maxsplit=2) for _ in range(2)]
+            await asyncio.gather(first.close(), second.close())
     finally:
         # An ASGI server that stops waits for the slow client, and cannot be told not to.
         server.kill()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
+import warnings
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -25,6 +27,14 @@ from chaos_hosts import INTERVAL, KINDS, TIMEOUT, ChaosServer, chaos_server, wha
 from chaos_proxy import ChaosProxy, chaos_proxy  # noqa: E402
 
 Serve = Callable[..., ChaosServer]
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_others() -> None:
+    """Collect what other tests, and the clients of others in them, have left: here it would be taken for ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(params=KINDS)
