@@ -104,7 +104,8 @@ def test_an_interrupted_server_lets_its_clients_go(tmp_path: Path, transport: st
         assert process.wait(10) in (0, -signal.SIGINT)
         # Not client.wait(): that waits for a thread of its own as well, which goes on for half a minute when it polls.
         assert gone.wait(10)
-        # It closes neither by itself.
+        # Let its thread go, which would wait for half a minute; and it closes neither of these by itself.
+        client.eio.queue.put(None)
         for connection in (client.eio.ws, client.eio.http):
             if connection is not None:
                 connection.close()
