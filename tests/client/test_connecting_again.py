@@ -81,7 +81,7 @@ async def client(url: str, **options: Any) -> AsyncIterator[ClientSocket]:
 
 async def test_a_handler_of_connect_error_may_connect_anew(running: Running) -> None:
     port = sockets.create_server(("127.0.0.1", 0))
-    async with asyncio.timeout(10), client(f"http://127.0.0.1:{port.getsockname()[1]}", timeout=0.2) as socket:
+    async with asyncio.timeout(10), client(f"http://127.0.0.1:{port.getsockname()[1]}", timeout=1) as socket:
         errors: list[ConnectError] = []
 
         @socket.on("connect_error")

@@ -170,7 +170,9 @@ def test_it_draws_on_a_terminal(open_terminal: Open, server: ShownServer) -> Non
     shown = terminal.text
     assert "━" not in shown
     names = [line.split()[0] for line in shown.split("\n") if line.strip()]
-    assert names[1:] == ["clients", "connecting", "events", "rate", "latency", "errors"]
+    # A busy machine does not send all of them, and a line says so.
+    shown_always = [name for name in names[1:] if name != "skipped"]
+    assert shown_always == ["clients", "connecting", "events", "rate", "latency", "errors"]
 
 
 def test_ctrl_c_at_a_terminal(open_terminal: Open, server: ShownServer) -> None:

@@ -198,7 +198,8 @@ def test_the_default_limit_is_the_option_and_not_zero(serve, connect):
         assert error.responses == ["quick"]
         assert error.responses.by_id == {quick.id: "quick"}
         assert error.missing == {silent.id}
-    assert 1 <= time.monotonic() - began < 10
+    # The timers of uvloop count whole milliseconds from the beginning of a turn: they may be early.
+    assert 0.99 <= time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("leave", ["disconnect", "close_manager"])

@@ -101,6 +101,8 @@ async def test_a_session_drains_when_nothing_is_left_of_what_was_sent_meanwhile_
 
     socket.conn.on("drain", lambda: told.append("drain"))
     emitting = asyncio.run_coroutine_threadsafe(emit(), server.running.loop)
+    # Both wait before anything is taken: who awaits the event, and then what tells of the drain.
+    await eventually(lambda: len(socket.conn.transport._waiters) == 2)
     assert await polling.receive() == ['42["first"]']
     await asyncio.wrap_future(emitting)
     assert told == ["second"]
