@@ -11,9 +11,9 @@ PORT ?= 3000
 demo: $(STAMPS)/runtime
 	@$(BIN)/python examples/chat/main.py --port $(PORT)
 
-# The tests wait more than they work: four of them at a time keep two cores half busy.
+# The tests wait about as long as they work: three of them at a time keep two cores busy, and leave none of them short.
 test: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/js $(STAMPS)/interop $(STAMPS)/typing check
-	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .
