@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple, overload
 
-from antiphon.cluster.recovery import RecoveryFailure, RestoredSession, Session
+from antiphon.cluster.recovery import RecoveryFailure, RestoredSession
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
 from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
 from antiphon.event import AnyEvent, Event
@@ -26,6 +26,7 @@ from antiphon.server.request import Request
 from antiphon.server.snapshot import snapshot
 from antiphon.server.socket_emitter import SocketEmitter
 from antiphon.server.socket_events import SocketEvents
+from antiphon.server.socket_recovery import FINAL, SocketRecovery
 from antiphon.socketio.acks import PendingAcks
 from antiphon.socketio.broadcast_acks import BroadcastAcks
 from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name
@@ -45,28 +46,10 @@ R = TypeVar("R")
 _ENDED_BY_SERVER: Final = ("server namespace disconnect", "server shutting down", "forced server close")
 """The reasons after which nothing that the client has sent is of interest any more."""
 
-_FINAL: Final = ("server namespace disconnect", "client namespace disconnect")
-"""The reasons after which nothing is kept for the client to come back to. JavaScript:
-``RECOVERABLE_DISCONNECT_REASONS`` are all others."""
-
 _PLAIN: Final = BroadcastFlags()
 
 AckCallback: TypeAlias = "Callable[[AckTimeout | SocketDisconnected | None, Sequence[Any]], None]"
 """Gets an error (or None) and the arguments of an acknowledgement."""
-
-
-class _Recovery:
-    """What connection state recovery knows of a socket."""
-
-    __slots__ = ("failure", "pid", "recovered", "replay", "seen", "start")
-
-    def __init__(self, pid: str, start: str, seen: str, *, recovered: bool) -> None:
-        self.pid = pid
-        self.start = start
-        self.seen = seen
-        self.replay: str | None = None
-        self.recovered = recovered
-        self.failure: RecoveryFailure | None = None
 
 
 class Socket(SocketEvents):
@@ -99,11 +82,11 @@ class Socket(SocketEvents):
         self._issued = nsp.server.now()
         self._data: dict[str, object] | None = None
         self._acks: PendingAcks | None = None
-        self._recovery: _Recovery | None = None
+        self._recovery: SocketRecovery | None = None
         if restored is not None:
             session = restored.session
             self.id: SocketId = session.sid
-            self._recovery = _Recovery(session.pid, session.start, restored.after, recovered=True)
+            self._recovery = SocketRecovery(session.pid, session.start, restored.after, recovered=True)
             self._data = dict(session.data)
             nsp.adapter.add_all(self.id, session.rooms)
             return
@@ -114,7 +97,7 @@ class Socket(SocketEvents):
             self.id = SocketId(secrets.token_urlsafe(15))
         start = nsp.adapter.recovery_offset
         if start is not None and conn.protocol != 3:
-            self._recovery = _Recovery(secrets.token_urlsafe(15), start, start, recovered=False)
+            self._recovery = SocketRecovery(secrets.token_urlsafe(15), start, start, recovered=False)
 
     def __repr__(self) -> str:
         return f"<Socket {self.id} in {self.nsp.name}{'' if self.connected else ', disconnected'}>"
@@ -462,7 +445,7 @@ class Socket(SocketEvents):
         late = self._has_started_late("disconnecting")
         self.fire("disconnecting", reason, description)
         recovery = self._recovery
-        if recovery is not None and reason not in _FINAL:
+        if recovery is not None and reason not in FINAL:
             self._persist(recovery)
         if late:
             # Before Python 3.12 they start in the next turn of the loop: they are to find the rooms as they were.
@@ -482,17 +465,9 @@ class Socket(SocketEvents):
         self._more().last_rooms = None
         self.fire("disconnect", reason, description)
 
-    def _persist(self, recovery: _Recovery) -> None:
-        session = Session(
-            sid=self.id,
-            pid=recovery.pid,
-            rooms=self.rooms,
-            data=self._data or {},
-            start=recovery.start,
-            confirmed_at=self.conn.confirmed_at,
-            replay=recovery.replay,
-        )
+    def _persist(self, recovery: SocketRecovery) -> None:
         try:
+            session = recovery.session(self.id, self.rooms, self._data or {}, self.conn.confirmed_at)
             self.nsp.adapter.persist_session(session)
         except Exception:
             # It ends all the same.
