@@ -180,6 +180,12 @@ def test_what_is_no_url_is_refused_with_an_example(url):
         Address.parse(url)
 
 
+@pytest.mark.parametrize("url", ["http:/localhost", "htp:/chat", "https:"])
+def test_a_scheme_without_its_slashes_is_not_taken_for_a_host(url):
+    with pytest.raises(ConfigurationError, match="two slashes"):
+        Address.parse(url)
+
+
 def test_a_password_in_the_url_is_refused_because_it_would_not_be_sent():
     with pytest.raises(ConfigurationError, match="extra_headers"):
         Address.parse("http://user:secret@localhost:3000")

@@ -50,6 +50,10 @@ class Address:
             port = parts.port
         except ValueError as error:
             raise ConfigurationError(f"{url!r} is no URL: {error}") from None
+        if "://" not in url and parts.netloc.endswith(":"):
+            raise ConfigurationError(
+                f'{url!r} is no URL: after a scheme come two slashes, as in "http://localhost:3000"'
+            )
         scheme = _SCHEMES.get(parts.scheme)
         if scheme is None or not parts.hostname:
             raise ConfigurationError(f'{url!r} is not the URL of a server, such as "http://localhost:3000"')
