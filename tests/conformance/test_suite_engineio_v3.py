@@ -93,6 +93,13 @@ async def test_whatever_is_not_revision_4_is_revision_3(server: Endpoint, eio: s
         assert await receive(peer) == "3"
 
 
+async def test_a_pong_does_not_say_what_the_ping_said(server: Endpoint) -> None:
+    async with server.websocket() as peer:
+        await receive(peer)
+        await peer.send("2x")
+        assert await receive(peer) == "3"
+
+
 @WRONG_TRANSPORT
 async def test_a_websocket_handshake_needs_a_known_transport(server: Endpoint, transport: str | None) -> None:
     with pytest.raises(InvalidStatus):

@@ -143,6 +143,37 @@ def test_the_ping_of_a_v3_client_says_nothing_of_what_it_has_got():
     assert alive.confirmed_at == NOW
 
 
+def test_a_pong_may_be_late_behind_other_packets():
+    alive = session(4)
+    alive.on_timer(NOW + 25)
+    assert alive.on_sign_of_life(NOW + 40)
+    assert alive.deadline == NOW + 60
+    assert alive.on_packet(PacketType.PONG, NOW + 50) is Action.HEARTBEAT
+    assert alive.deadline == NOW + 75
+
+
+def test_a_ping_is_waited_for_longer_only_once():
+    silent = session(4)
+    for pinged in (NOW + 25, NOW + 80):
+        assert silent.on_timer(pinged) is Action.SEND_PING
+        assert silent.on_sign_of_life(pinged + 5)
+        assert not silent.on_sign_of_life(pinged + 10)
+        assert silent.deadline == pinged + 25
+        if pinged == NOW + 25:
+            silent.on_packet(PacketType.PONG, NOW + 55)
+    assert silent.on_timer(NOW + 105) is Action.PING_TIMEOUT
+
+
+def test_a_sign_of_life_changes_nothing_while_no_pong_is_awaited():
+    resting, v3, closing = session(4), session(3), session(4)
+    closing.on_timer(NOW + 25)
+    closing.begin_close(NOW + 26)
+    for other in (resting, v3, closing):
+        deadline = other.deadline
+        assert not other.on_sign_of_life(NOW + 27)
+        assert other.deadline == deadline
+
+
 def test_a_v3_session_waits_for_the_ping_of_the_client():
     alive = session(3)
     assert alive.deadline == NOW + 45

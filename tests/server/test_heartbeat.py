@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from antiphon import Server, Socket
 from peers import Endpoint, eventually, raw_websocket, receive
 from server_helpers import ONE_WAY, Serve, is_empty
@@ -74,6 +76,67 @@ async def test_events_are_no_heartbeat(serve: Serve) -> None:
 
         await asyncio.wait_for(talk(), 5)
     assert reasons == [("ping timeout", None)]
+
+
+SIGNS_OF_LIFE = {"text": '42["x"]', "binary": b"binary", "another packet": "6"}
+
+
+@pytest.mark.parametrize("sign", SIGNS_OF_LIFE)
+async def test_a_pong_may_be_late_behind_other_packets(serve: Serve, sign: str) -> None:
+    """As in the official server: a packet that is not the pong starts the time for it anew, once."""
+    timeout = 1.0
+    io, reasons = build(ping_timeout=timeout)
+    async with serve(io).websocket() as websocket:
+        await receive(websocket)
+        await websocket.send("40")
+        await eventually(lambda: io.of("/").sockets)
+        while await receive(websocket) != "2":
+            pass
+        await asyncio.sleep(timeout / 2)
+        if sign == "binary":
+            await websocket.send('451-["x",{"_placeholder":true,"num":0}]')
+            await asyncio.sleep(timeout / 10)
+        sent = time.monotonic()
+        await websocket.send(SIGNS_OF_LIFE[sign])
+        await eventually(lambda: reasons)
+        # Without the sign it would have been half of it; the text in front of the binary packet counts first.
+        assert time.monotonic() - sent >= timeout * 0.8
+    assert reasons == [("ping timeout", None)]
+
+
+async def test_so_it_may_over_polling(serve: Serve) -> None:
+    timeout = 1.0
+    io, reasons = build(ping_timeout=timeout)
+    peer = await serve(io).open_polling()
+    await peer.send("40")
+    await peer.receive_until("2")
+    await asyncio.sleep(timeout / 2)
+    sent = time.monotonic()
+    await peer.send("6", '42["x"]')
+    await eventually(lambda: reasons)
+    assert time.monotonic() - sent >= timeout * 0.9
+    assert reasons == [("ping timeout", None)]
+
+
+@ONE_WAY
+async def test_a_pong_is_awaited_as_before_when_the_packets_are_looked_at(serve: Serve) -> None:
+    """Listeners of an Engine.IO session stand in the way of its packets: they see each of them once, at any time."""
+    io, reasons = build(ping_timeout=1.0)
+    seen: list[bytes] = []
+    async with serve(io).websocket() as websocket:
+        await receive(websocket)
+        await websocket.send("40")
+        for number in range(3):
+            while await receive(websocket) != "2":
+                pass
+            if number == 0:
+                (session,) = io.engine.sockets.values()
+                session.on("packet", lambda packet: seen.append(packet.data))
+            await websocket.send(f'42["x",{number}]')
+            await websocket.send("3")
+        await eventually(lambda: len(seen) == 6)
+    assert seen == [b'2["x",0]', b"", b'2["x",1]', b"", b'2["x",2]', b""]
+    assert ("ping timeout", None) not in reasons
 
 
 async def test_the_heartbeat_goes_on_after_the_upgrade(serve: Serve) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import orjson
 import pytest
@@ -10,7 +11,17 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from antiphon import Server, Socket
-from peers import Endpoint, Polling, SocketPeer, close_code, eventually, receive, receive_packet
+from peers import (
+    CLOSE,
+    Endpoint,
+    Polling,
+    SocketPeer,
+    close_code,
+    eventually,
+    raw_websocket,
+    receive,
+    receive_packet,
+)
 from server_helpers import Serve
 
 
@@ -250,3 +261,48 @@ async def test_rooms_and_sockets_survive_the_upgrade(server: Endpoint, io: Serve
         assert sids[0] == sids[1]
         server.running.call(lambda: io.to("room").emit("hello"))
         assert orjson.loads((await receive(websocket))[2:]) == ["hello"]
+
+
+async def test_the_old_websocket_is_heard_no_more(server: Endpoint, io: Server) -> None:
+    """No official client goes from one WebSocket to another, but others may."""
+    heard: list[str] = []
+
+    @io.event("from")
+    def said(socket: Socket, which: str) -> str:
+        heard.append(which)
+        return which
+
+    async with raw_websocket(server) as old, server.websocket(sid=next(iter(io.engine.sockets))) as new:
+        await old.join()
+        await probe(new)
+        await new.send("5")
+        await new.send('420["from","new"]')
+        assert await receive(new) == '430["new"]'
+        with contextlib.suppress(ConnectionError):  # it may be gone by now
+            await old.send_text('421["from","old"]')
+            await old.send_frame(CLOSE)
+        # What it has sent has been read by the time that the server lets it go.
+        await old.read_rest()
+        await new.send('422["from","new"]')
+        assert await receive(new) == '432["new"]'
+    assert heard == ["new", "new"]
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["binary before", "base64 before"])
+@pytest.mark.parametrize("after", [False, True], ids=["binary after", "base64 after"])
+async def test_each_request_says_for_its_transport_whether_it_reads_binary(
+    server: Endpoint, io: Server, before: bool, after: bool
+) -> None:
+    @io.event("binary")
+    def binary(socket: Socket) -> None:
+        socket.emit("binary", b"\x01\x02")
+
+    peer = await server.open_polling(**({"b64": 1} if before else {}))
+    await peer.send("40")
+    await peer.receive()
+    async with server.websocket(sid=peer.sid, **({"b64": 1} if after else {})) as websocket:
+        await probe(websocket)
+        await websocket.send("5")
+        await websocket.send('42["binary"]')
+        assert await receive(websocket) == '451-["binary",{"_placeholder":true,"num":0}]'
+        assert await receive(websocket) == ("bAQI=" if after else b"\x01\x02")

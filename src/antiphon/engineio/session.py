@@ -95,8 +95,8 @@ class Session:
         confirmed_at: when the latest ping was sent that the peer has answered; it has got whatever was sent before.
     """
 
-    __slots__ = ("_awaits_pong", "_ping_interval", "_ping_timeout", "_pinged_at", "confirmed_at", "deadline",
-                 "protocol", "state")  # fmt: skip
+    __slots__ = ("_awaits_pong", "_extended", "_ping_interval", "_ping_timeout", "_pinged_at", "confirmed_at",
+                 "deadline", "protocol", "state")  # fmt: skip
 
     def __init__(self, *, protocol: int, ping_interval: float, ping_timeout: float, now: float) -> None:
         self.protocol: int = protocol
@@ -104,6 +104,7 @@ class Session:
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._awaits_pong = False
+        self._extended = False
         self.confirmed_at: float = now
         self._pinged_at = now
         self.deadline: float = now
@@ -124,6 +125,21 @@ class Session:
             self._rest(now)
         return action
 
+    def on_sign_of_life(self, now: float) -> bool:
+        """Take it that a packet has come that is not the pong.
+
+        A pong may be late behind other packets, so the peer has ``ping_timeout`` from the first one on: once for each
+        ping, for it has to answer. JavaScript: ``hasRefreshedPingTimeout``.
+
+        Returns:
+            Whether the deadline has changed.
+        """
+        if self.protocol == 3 or not self._awaits_pong or self._extended or self.state is not SessionState.OPEN:
+            return False
+        self._extended = True
+        self.deadline = now + self._ping_timeout
+        return True
+
     def on_timer(self, now: float) -> Action:
         """Say what to do now that the deadline has come."""
         if self.state is SessionState.CLOSED:
@@ -133,6 +149,7 @@ class Session:
         if self._awaits_pong:
             return Action.PING_TIMEOUT
         self._awaits_pong = True
+        self._extended = False
         self._pinged_at = now
         self.deadline = now + self._ping_timeout
         return Action.SEND_PING

@@ -43,6 +43,12 @@ _COMMA: Final = b","
 _LONGEST_SHORT_ID: Final = 16
 """Where the bracket of an event is looked for, for the short way: its id has 15 digits at most."""
 
+_LATE: Final = (PacketType.EVENT, PacketType.ACK, PacketType.DISCONNECT)
+"""What may still come for a namespace that the client has left, or was disconnected from."""
+
+_MOST_LEFT: Final = 16
+"""The namespaces that a client has left are remembered up to so many, for it may join and leave without end."""
+
 
 class Connection(Timer):
     """A client. It decodes what arrives and hands it to the socket of the right namespace.
@@ -51,7 +57,7 @@ class Connection(Timer):
         conn: the Engine.IO session. JavaScript: ``client.conn``.
     """
 
-    __slots__ = ("_by_prefix", "_decoder", "_joined", "_root", "_server", "_sockets", "_waiting", "conn")
+    __slots__ = ("_by_prefix", "_decoder", "_joined", "_left", "_root", "_server", "_sockets", "_waiting", "conn")
 
     def __init__(self, server: Server, conn: EngineSocket) -> None:
         super().__init__()
@@ -62,6 +68,8 @@ class Connection(Timer):
         self._root: Socket | None = None
         self._joined = False
         self._waiting: dict[str, Admission | asyncio.Task[None]] | None = None
+        # The namespaces that it has left, the latest last.
+        self._left: list[str] | None = None
         self._decoder = server.parser.decoder()
         conn.listener = self
         if isinstance(self._decoder, JSONDecoder):
@@ -166,6 +174,9 @@ class Connection(Timer):
             self._connect(nsp, auth if isinstance(auth, dict) else {})
         elif socket is not None and packet.type not in (PacketType.CONNECT, PacketType.CONNECT_ERROR):
             socket.on_packet(packet)
+        elif self._left and nsp in self._left and packet.type in _LATE:
+            # Sent before the client knew, or in one write with the end: no reason to end its other namespaces.
+            logger.debug("%s packet for %s, which %s has left", packet.type.name, nsp, self.conn.remote_address)
         else:
             logger.info("unexpected %s packet for %s from %s", packet.type.name, nsp, self.conn.remote_address)
             self._close("forced close")
@@ -260,6 +271,7 @@ class Connection(Timer):
                 self._root = None
             else:
                 del self._by_prefix[socket.nsp.wire_prefix]
+            self._left = [*(other for other in self._left or () if other != name), name][-_MOST_LEFT:]
 
     def on_timer(self, now: float) -> None:  # noqa: ARG002 - only that it has come matters
         """Close a connection that has not joined any namespace in time."""

@@ -406,7 +406,7 @@ class Engine:
         """Use a WebSocket whose handshake is done: open its session, or let it probe."""
         if admission.session is None:
             self._open(admission.sid, admission.request, transport, admission.protocol)
-        elif not admission.session.probe(transport):
+        elif not admission.session.probe(transport, supports_binary=not admission.request.query.get("b64")):
             transport.owner = CLOSED
             transport.close()
 

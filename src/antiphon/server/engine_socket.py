@@ -75,7 +75,7 @@ class EngineSocket(Timer):
         upgraded: whether it has changed its transport.
     """
 
-    __slots__ = ("_engine", "_events", "_probe", "_session", "id", "listener", "receive_text", "request",
+    __slots__ = ("_engine", "_events", "_probe", "_session", "_unwatched", "id", "listener", "receive_text", "request",
                  "send_message", "send_text", "thread", "transport", "upgraded")  # fmt: skip
 
     def __init__(self, engine: Engine, sid: str, request: Request, transport: Transport, protocol: int) -> None:
@@ -97,15 +97,17 @@ class EngineSocket(Timer):
             now=engine.deadlines.now(),
         )
         self.receive_text: Callable[[bytes], None] = self.take_text
-        self._use(transport)
+        # What takes text packets, while they are looked at for a sign of life.
+        self._unwatched: Callable[[bytes], None] | None = None
+        self._use(transport, supports_binary=not request.query.get("b64"))
         self._schedule()
 
-    def _use(self, transport: Transport) -> None:
+    def _use(self, transport: Transport, *, supports_binary: bool) -> None:
         self.transport: Transport = transport
         transport.owner = self
         self.send_text: Callable[[bytes], None] = transport.send_text
         self.send_message: Callable[[Message], None] = transport.send_message
-        if transport.name == "websocket" and self.request.query.get("b64"):
+        if transport.name == "websocket" and not supports_binary:
             self.send_message = self._send_as_text
         if self._events is not None:
             self._events.tap_sending()
@@ -230,6 +232,8 @@ class EngineSocket(Timer):
         """Take a binary frame."""
         if self._session.state is not SessionState.OPEN:
             return
+        if self._unwatched is not None:
+            self._notice()
         if self.protocol == 3:
             try:
                 self.receive_packet(v3.decode_binary(data))
@@ -244,6 +248,8 @@ class EngineSocket(Timer):
         """Take a decoded packet."""
         if self._events is not None and (packet.binary or packet.type is not PacketType.MESSAGE):
             self._events.fire("packet", packet)
+        if self._unwatched is not None and packet.type is not PacketType.PONG:
+            self._notice()
         action = self._session.on_packet(packet.type, self._engine.deadlines.now())
         if action is Action.DELIVER:
             if packet.binary:
@@ -256,11 +262,30 @@ class EngineSocket(Timer):
                 self._events.fire("heartbeat")
         elif action is Action.ANSWER_PING:
             self._schedule()
-            self.send_text(PONG + packet.data)
+            self.send_text(PONG)
         elif action is Action.TRANSPORT_CLOSE:
             self.finish("transport close")
         elif action is Action.TRANSPORT_ERROR:
             self.finish("transport error", "invalid heartbeat direction")
+
+    def _watch(self) -> None:
+        """See whether anything comes before the pong. It costs nothing while no pong is awaited."""
+        if self._unwatched is None:
+            self._unwatched, self.receive_text = self.receive_text, self._receive_watched
+
+    def _receive_watched(self, data: bytes) -> None:
+        receive = self._unwatched or self.take_text
+        if self.receive_text == self._receive_watched:
+            # Otherwise somebody has put himself before us meanwhile, and passes everything on to us for ever.
+            self.receive_text, self._unwatched = receive, None
+        if data[:1] != PONG:
+            self._notice()
+        receive(data)
+
+    def _notice(self) -> None:
+        """Take a sign of life, if that changes anything."""
+        if self._session.on_sign_of_life(self._engine.deadlines.now()):
+            self._schedule()
 
     def receive_error(self, error: PacketError) -> None:
         """Take something that was no packet."""
@@ -286,6 +311,7 @@ class EngineSocket(Timer):
         action = self._session.on_timer(now)
         if action is Action.SEND_PING:
             self._schedule()
+            self._watch()
             self.send_text(PING)
         elif action is Action.PING_TIMEOUT:
             self.finish("ping timeout")
@@ -294,24 +320,32 @@ class EngineSocket(Timer):
 
     # Upgrade
 
-    def probe(self, transport: Transport) -> bool:
-        """Let a transport probe for an upgrade; False if there is, or was, one already."""
+    def probe(self, transport: Transport, *, supports_binary: bool) -> bool:
+        """Let a transport probe for an upgrade; False if there is, or was, one already.
+
+        Args:
+            transport: the new one.
+            supports_binary: False if its request asked for base64 (``b64`` in its query).
+        """
         if self._probe is not None or self.upgraded or self._session.state is SessionState.CLOSED:
             return False
-        self._probe = ProbeSocket(self, self._engine, transport)
+        self._probe = ProbeSocket(self, self._engine, transport, supports_binary=supports_binary)
         return True
 
     def probe_failed(self) -> None:
         """Go on with the transport in use."""
         self._probe = None
 
-    def upgrade(self, transport: Transport) -> None:
+    def upgrade(self, transport: Transport, *, supports_binary: bool) -> None:
         """Go on with the new transport; what the old one has not sent goes first."""
         old, self._probe, self.upgraded = self.transport, None, True
-        self._use(transport)
+        self._use(transport, supports_binary=supports_binary)
         unsent = old.retire()
+        if old.name == "websocket":
+            # It may read on until it is closed.
+            old.owner = CLOSED
         if unsent:
-            if self.request.query.get("b64"):
+            if not supports_binary:
                 unsent = [self._as_text(packet) for packet in unsent]
             transport.send_packets(unsent)
         if self._events is not None:
@@ -333,6 +367,7 @@ class EngineSocket(Timer):
             self.finish("forced close")
         elif begun:
             self.receive_text = self.send_text = self.send_message = _ignore
+            self._unwatched = None
             if self.transport.close():
                 self.finish("forced close")
             else:
@@ -345,6 +380,7 @@ class EngineSocket(Timer):
         self._engine.deadlines.cancel(self)
         self._engine.forget(self)
         self.receive_text = self.send_text = self.send_message = _ignore
+        self._unwatched = None
         if self._probe is not None:
             self._probe.fail()
         self.transport.discard()
@@ -359,13 +395,14 @@ class EngineSocket(Timer):
 class ProbeSocket(Timer):
     """A transport that probes, until it takes over or fails."""
 
-    __slots__ = ("_engine", "_probe", "_socket", "_transport")
+    __slots__ = ("_engine", "_probe", "_socket", "_supports_binary", "_transport")
 
-    def __init__(self, socket: EngineSocket, engine: Engine, transport: Transport) -> None:
+    def __init__(self, socket: EngineSocket, engine: Engine, transport: Transport, *, supports_binary: bool) -> None:
         super().__init__()
         self._socket = socket
         self._engine = engine
         self._transport = transport
+        self._supports_binary = supports_binary
         self._probe = Probe(upgrade_timeout=engine.options.upgrade_timeout, now=engine.deadlines.now())
         transport.owner = self
         engine.deadlines.schedule(self, self._probe.deadline)
@@ -394,7 +431,7 @@ class ProbeSocket(Timer):
             self._engine.deadlines.schedule(self, self._probe.deadline)
         elif action is ProbeAction.UPGRADE:
             self._engine.deadlines.cancel(self)
-            self._socket.upgrade(self._transport)
+            self._socket.upgrade(self._transport, supports_binary=self._supports_binary)
         else:
             self.fail()
 

@@ -129,14 +129,14 @@ class PicowsConnection(WSListener, Transport, metaclass=ABCMeta):
             self._flusher.add(self)
 
     def _on_other_frame(self, kind: WSMsgType, frame: WSFrame) -> None:
-        if kind is _CLOSE:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.fail(_PROTOCOL_ERROR, "a reserved bit is set, but no extension was negotiated")
+        elif kind is _CLOSE:
             self._on_close_frame(frame)
         elif kind is _PING:
             self._on_ping(frame)
         elif kind is _PONG:
             pass
-        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self.fail(_PROTOCOL_ERROR, "a reserved bit is set, but no extension was negotiated")
         elif (kind is _CONTINUATION) is (self._fragments is None):
             self.fail(_PROTOCOL_ERROR, "a continuation frame where none belongs, or none where one does")
         elif kind is _CONTINUATION or not frame.fin:
