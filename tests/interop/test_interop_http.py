@@ -207,6 +207,12 @@ ENCODINGS = {
     "any": "*",
     "identity": "identity",
     "gzip refused": "gzip;q=0, deflate",
+    "gzip refused, any other": "gzip;q=0, *",
+    "any other liked better": "gzip;q=0.5, *;q=0.9",
+    "any, and deflate by its name": "*, deflate",
+    "the same for both": "deflate;q=0.5, gzip;q=0.5",
+    "a parameter of its own": "gzip;q=0.9;level=9, deflate;q=0.8",
+    "a parameter before the quality": "gzip;level=9;q=0.5, deflate;q=0.8",
     "unknown": "br;q=1, zstd",
 }
 

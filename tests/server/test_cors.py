@@ -141,6 +141,16 @@ async def test_a_preflight_request_is_answered(serve: Serve) -> None:
     }
 
 
+async def test_a_preflight_answer_always_depends_on_the_headers_that_are_asked_for(serve: Serve) -> None:
+    server = serve(Server(cors="*"))
+    answer = await server.request("OPTIONS", headers={"origin": HOME, "access-control-request-method": "POST"})
+    assert cors_headers(answer) == {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
+        "vary": "Access-Control-Request-Headers",
+    }
+
+
 @ONE_WAY
 async def test_everything_that_can_be_said_is_said(serve: Serve) -> None:
     cors = Cors(

@@ -82,6 +82,8 @@ def test_a_packet_is_read_as_the_protocol_says(text, packet):
         (b'2["\\ud83d"]', Packet(EVENT, "/", ["\ud83d"])),
         (b'2/x,["a","\\ud83d"]', Packet(EVENT, "/x", ["a", "\ud83d"])),
         (b'2["\\ud83d\\ude00"]', Packet(EVENT, "/", ["😀"])),
+        (b'2["x",1e400,-1e400]', Packet(EVENT, "/", ["x", math.inf, -math.inf])),
+        (b'31[{"a":1e309}]', Packet(ACK, "/", [{"a": math.inf}], 1)),
     ],
 )
 def test_other_forms_are_read_too(text, packet):

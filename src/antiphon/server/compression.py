@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from operator import itemgetter
 
 from antiphon.server.options import HTTPCompression
 from antiphon.server.request import Headers
@@ -12,19 +13,19 @@ __all__ = ["accepted_encodings", "compress_body", "negotiate"]
 
 
 def negotiate(accept_encoding: str) -> str | None:
-    """Choose the encoding that the client likes best: ``gzip``, ``deflate``, or None."""
-    best: tuple[float, str] | None = None
-    for entry in accept_encoding.split(","):
-        name, _, parameters = entry.partition(";")
-        name = name.strip().lower()
-        if name == "*":
-            name = "gzip"
-        if name not in ("gzip", "deflate"):
-            continue
-        quality = _quality(parameters)
-        if quality > 0 and (best is None or quality > best[0]):
-            best = (quality, name)
-    return best[1] if best else None
+    """Choose the encoding that the client likes best: ``gzip``, ``deflate``, or None.
+
+    Of those that it likes equally, one that it names comes before one that it means by ``*``, then the one it names
+    first.
+    """
+    accepted = accepted_encodings(accept_encoding)
+    places = {name: place for place, name in enumerate(accepted)}
+    candidates: list[tuple[float, bool, int, str]] = []
+    for name in ("gzip", "deflate"):
+        entry = name if name in accepted else "*"
+        if (quality := accepted.get(entry, 0.0)) > 0:
+            candidates.append((-quality, entry == "*", places[entry], name))
+    return min(candidates, key=itemgetter(0, 1, 2))[3] if candidates else None
 
 
 def accepted_encodings(accept_encoding: str) -> dict[str, float]:
@@ -34,13 +35,14 @@ def accepted_encodings(accept_encoding: str) -> dict[str, float]:
 
 
 def _quality(parameters: str) -> float:
-    key, _, value = parameters.partition("=")
-    if key.strip().lower() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+    for parameter in parameters.split(";"):
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
 
 
 def compress_body(body: bytes, headers: Headers, accept_encoding: str, option: HTTPCompression) -> bytes:

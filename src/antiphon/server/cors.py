@@ -124,8 +124,9 @@ class CorsPolicy:
         headers["access-control-allow-methods"] = ",".join(cors.methods)
         if cors.allowed_headers is not None:
             headers["access-control-allow-headers"] = ",".join(cors.allowed_headers)
-        elif "access-control-request-headers" in asked:
-            headers["access-control-allow-headers"] = asked["access-control-request-headers"]
+        else:
+            if "access-control-request-headers" in asked:
+                headers["access-control-allow-headers"] = asked["access-control-request-headers"]
             vary = headers.get("vary")
             headers["vary"] = f"{vary}, Access-Control-Request-Headers" if vary else "Access-Control-Request-Headers"
         if cors.max_age is not None:

@@ -451,8 +451,8 @@ class Server(Registering, Broadcasting):
     async def close(self) -> None:
         """Disconnect every client, with the reason ``server shutting down``, and end every session.
 
-        Clients see the connection close and try to come back. Handlers and tasks that still run are cancelled, but not
-        the one that calls this.
+        Clients see the connection close and try to come back; an ASGI server that goes on to run lets them in, for only it
+        can stop to listen. Handlers and tasks that still run are cancelled, but not the one that calls this.
         """
         caller = asyncio.current_task()
         closing = self.begin_close()

@@ -284,8 +284,9 @@ def decode_json(text: bytes) -> object:
     try:
         return _loads(text)
     except orjson.JSONDecodeError as error:
-        # JavaScript strings may hold half of a surrogate pair, and JSON.stringify writes it as \uD83D.
-        if b"\\u" not in text:
+        # JavaScript strings may hold half of a surrogate pair, and JSON.stringify writes it as \uD83D. And a number may
+        # be too large for a double: JSON.parse makes it infinite.
+        if b"\\u" not in text and "infinity" not in str(error):
             raise PacketError(f"invalid payload: {error}") from None
     try:
         data = json.loads(text.decode(), parse_constant=_refuse_constant)
