@@ -57,7 +57,7 @@ from antiphon.server.adapter import Adapter
 from antiphon.server.broadcast import BroadcastOperator
 from antiphon.server.cookie import Cookie
 from antiphon.server.cors import Cors
-from antiphon.server.engine import ConnectionErrorEvent
+from antiphon.server.engine_events import ConnectionErrorEvent
 from antiphon.server.handshake import Handshake
 from antiphon.server.namespace import Namespace
 from antiphon.server.options import ConnectionStateRecovery, HTTPCompression

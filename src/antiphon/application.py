@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Unpack
+from typing import Unpack
 
 from antiphon.asgi.application import ASGIApplication
 from antiphon.errors import ConfigurationError
@@ -98,9 +97,7 @@ class Server(SocketServer):
         finally:
             self._runners.remove(runner)
 
-    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
-        try:
-            await super()._close(caller)
-        finally:
-            for runner in self._runners:
-                runner.stop()
+    def _on_closed(self) -> None:
+        super()._on_closed()
+        for runner in self._runners:
+            runner.stop()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import CoroutineType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
+from antiphon.common.tasks import FAILURES, as_exception, is_cancelled_itself
 from antiphon.errors import ConfigurationError
 from antiphon.event import Event
 
@@ -204,14 +205,15 @@ class Handler:
                 self.go_on(context, event, result, ack)
             elif ack is not None:
                 ack.returned(result)
-        except Exception as error:  # noqa: BLE001 - a handler's exception goes to the user's hook, never up the reader
-            context.report(error, event)
+        except FAILURES as error:
+            # It goes to the user's hook, never up the reader.
+            context.report(as_exception(error), event)
 
     def _invoke_async(self, context: Context, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:
             coroutine = cast("Coroutine[Any, Any, object]", self.function(*self._fit(arguments, ack)))
-        except Exception as error:  # noqa: BLE001
-            context.report(error, event)
+        except FAILURES as error:
+            context.report(as_exception(error), event)
             return
         context.start(self._finish(context, event, coroutine, ack))
 
@@ -228,8 +230,10 @@ class Handler:
             result = await coroutine
             if ack is not None:
                 ack.returned(result)
-        except Exception as error:  # noqa: BLE001
-            context.report(error, event)
+        except FAILURES as error:
+            if is_cancelled_itself():
+                raise
+            context.report(as_exception(error), event)
 
     def _invoke_in_thread(self, context: Context, event: str, arguments: list[object], ack: Ack | None) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from antiphon.errors import ConfigurationError
 
-__all__ = ["check_function"]
+__all__ = ["check_function", "check_plain"]
 
 
 def check_function(function: Callable[..., object], what: str, *arguments: str) -> None:
@@ -36,3 +36,17 @@ def check_function(function: Callable[..., object], what: str, *arguments: str) 
     except ValueError:
         # Some built-in functions do not tell.
         return
+
+
+def check_plain(function: Callable[..., object], what: str) -> None:
+    """Check that a function can simply be called, and nobody has to wait for it.
+
+    Args:
+        function: of the user.
+        what: what it is, for the error.
+
+    Raises:
+        ConfigurationError: it is async.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise ConfigurationError(f"{what} must be a plain function, not async: {function!r}; it may start a task")

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession, Session
 from antiphon.cluster.rooms import RoomEvent, Rooms
 from antiphon.cluster.selection import BroadcastOptions
+from antiphon.common.signatures import check_plain
+from antiphon.common.tasks import FAILURES
 from antiphon.errors import ConfigurationError
 from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.fanout import Message
@@ -111,6 +113,7 @@ class Adapter:
             raise ConfigurationError(f"an adapter has the events {', '.join(_EVENTS)}, not {event!r}")
 
         def register(listener: RoomListenerT) -> RoomListenerT:
+            check_plain(listener, f"a listener of the adapter's {event} event")
             self.__listeners.setdefault(event, []).append(listener)
             self.rooms.listener = self.__tell
             return listener
@@ -127,7 +130,7 @@ class Adapter:
         for listener in self.__listeners.get(event, ()):
             try:
                 listener(*arguments)
-            except Exception:
+            except FAILURES:
                 logger.exception("a listener of the adapter's %s event failed", event)
 
     # Rooms

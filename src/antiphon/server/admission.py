@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession
-from antiphon.common.tasks import is_cancelled_itself
+from antiphon.common.tasks import FAILURES, as_exception, close_unawaited, is_cancelled_itself
 from antiphon.errors import ConnectionRefused
 from antiphon.server.connection import Connection
 from antiphon.server.fanout import Message
@@ -62,13 +62,15 @@ class Admission:
         previous = self._nsp.pids.get(pid)
         if previous is not None and previous.conn is not self._connection.conn:
             previous.conn.close(discard=True)
+            # Its session is to be kept before it is asked for.
+            previous.end_now("transport close")
         for other in list(self._nsp.waiting):
             if other.has_session(pid) and other is not self:
                 other.close()
         restored: RestoredSession[Message] | RecoveryFailure | Awaitable[RestoredSession[Message] | RecoveryFailure]
         try:
             restored = self._nsp.adapter.restore_session(pid, offset if isinstance(offset, str) else None)
-        except Exception:
+        except FAILURES:
             logger.exception("the session of a client of %s could not be restored", self._nsp.name)
             restored = "unknown session"
         if isinstance(restored, Awaitable):
@@ -82,7 +84,9 @@ class Admission:
     async def _await_session(self, restored: Awaitable[RestoredSession[Message] | RecoveryFailure]) -> None:
         try:
             result = await restored
-        except Exception:
+        except FAILURES:
+            if is_cancelled_itself():
+                raise
             logger.exception("the session of a client of %s could not be restored", self._nsp.name)
             result = "unknown session"
         self._ask(self._build(result))
@@ -110,8 +114,9 @@ class Admission:
                     return
                 if socket.is_ended:
                     return
-        except Exception as error:  # noqa: BLE001 - whatever it was, the client is not let in
-            self._refuse(socket, error)
+        except FAILURES as error:
+            # Whatever it was, the client is not let in.
+            self._refuse(socket, as_exception(error))
         else:
             self._admit(socket)
 
@@ -127,13 +132,10 @@ class Admission:
                 if middleware is None:
                     break
                 result = middleware(socket)
-        except asyncio.CancelledError as error:
+        except FAILURES as error:
             if is_cancelled_itself():
                 raise
-            # It has waited for something that was cancelled elsewhere.
-            self._refuse(socket, RuntimeError(f"a middleware has waited for something that was cancelled: {error!r}"))
-        except Exception as error:  # noqa: BLE001
-            self._refuse(socket, error)
+            self._refuse(socket, as_exception(error))
         else:
             self._admit(socket)
 
@@ -176,8 +178,9 @@ class Admission:
             payload = message if data is None else data
         try:
             self._connection.send(Packet(PacketType.CONNECT_ERROR, self._nsp.name, payload))
-        except Exception as failure:  # noqa: BLE001 - the data of the refusal cannot be encoded
-            self._nsp.server.report(failure, "middleware", socket)
+        except FAILURES as failure:
+            # The data of the refusal cannot be encoded.
+            self._nsp.server.report(as_exception(failure), "middleware", socket)
             self._connection.send(Packet(PacketType.CONNECT_ERROR, self._nsp.name, {"message": message}))
         socket.abandon()
 
@@ -192,11 +195,11 @@ class Admission:
     def cancel(self) -> None:
         """Give up: the client has gone."""
         self._forget()
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-        if inspect.iscoroutine(self._result) and inspect.getcoroutinestate(self._result) == inspect.CORO_CREATED:
-            # The task was cancelled before it could begin to wait for it.
-            self._result.close()
+        task = self._task
+        if task is not None and task is not asyncio.current_task() and not self._nsp.server.closing.spares(task):
+            task.cancel()
+        # The task may have been cancelled before it could begin to wait for it.
+        close_unawaited(self._result)
         if self._restored is not None:
             # It was not the client's last word.
             self._nsp.adapter.persist_session(self._restored.session)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
+from antiphon.common.tasks import FAILURES, is_cancelled_itself
 from antiphon.errors import AckTimeout, ConfigurationError
 from antiphon.event import AnyEvent, Event
 from antiphon.server.adapter import DELIVERED
@@ -184,6 +185,8 @@ class Broadcasting(ABC):
         if nsp.server.in_foreign_thread():
             # The thread may go on and change the data; and it is to know at once what cannot be encoded.
             nsp.check_encodable(packet)
+            if ack is not None:
+                nsp.check_acks()
             nsp.server.call_from_thread(self._emit, nsp, options, snapshot(packet), ack)
             return DELIVERED
         return self._emit(nsp, options, packet, ack)
@@ -219,7 +222,9 @@ class Broadcasting(ABC):
     async def _count_servers(nsp: Namespace, options: BroadcastOptions, acks: BroadcastAcks) -> None:
         try:
             acks.expect_servers(1 if options.flags.local else await nsp.adapter.server_count())
-        except Exception:
+        except FAILURES:
+            if is_cancelled_itself():
+                raise
             logger.exception("server_count() of the adapter of %s failed", nsp.name)
 
     @overload

@@ -9,10 +9,12 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
-from antiphon.common.tasks import is_cancelled_itself
+from antiphon.common.quoting import quoted
+from antiphon.common.tasks import FAILURES, as_exception, close_unawaited, is_cancelled_itself
 from antiphon.engineio.session import CloseReason
 from antiphon.errors import PacketError
 from antiphon.server.engine_socket import EngineSocket
@@ -176,9 +178,9 @@ class Connection(Timer):
             socket.on_packet(packet)
         elif self._left and nsp in self._left and packet.type in _LATE:
             # Sent before the client knew, or in one write with the end: no reason to end its other namespaces.
-            logger.debug("%s packet for %s, which %s has left", packet.type.name, nsp, self.conn.remote_address)
+            logger.debug("%s packet for %s, which %s has left", packet.type.name, quoted(nsp), self.conn.remote_address)
         else:
-            logger.info("unexpected %s packet for %s from %s", packet.type.name, nsp, self.conn.remote_address)
+            logger.info("unexpected %s packet for %s from %s", packet.type.name, quoted(nsp), self.conn.remote_address)
             self._close("forced close")
 
     # Namespaces
@@ -195,11 +197,14 @@ class Connection(Timer):
         for index, parent in enumerate(parents):
             try:
                 allowed = parent.allows(nsp, auth)
-            except Exception as error:  # noqa: BLE001 - it goes to the user's hook; the next parent is asked
-                parent.report(error, f"of({nsp!r})")
+            except FAILURES as error:
+                # It goes to the user's hook; the next parent is asked.
+                parent.report(as_exception(error), f"of({nsp!r})")
                 continue
             if isinstance(allowed, Awaitable):
                 task = self._server.start_task(self._await_parent(nsp, auth, allowed, parents[index:]))
+                # It may be cancelled before it begins to wait.
+                task.add_done_callback(partial(_close_answer, allowed))
                 if not task.done():
                     self.add_waiting(nsp, task)
                 return
@@ -211,8 +216,9 @@ class Connection(Timer):
     def _enter_child(self, parent: ParentNamespace, nsp: str, auth: Mapping[str, object]) -> None:
         try:
             namespace = self._server.child_of(parent, nsp)
-        except Exception as error:  # noqa: BLE001 - the class of the user, or the adapter, cannot be made
-            parent.report(error, f"of({nsp!r})")
+        except FAILURES as error:
+            # The class of the user, or the adapter, cannot be made.
+            parent.report(as_exception(error), f"of({nsp!r})")
             self._refuse_namespace(nsp)
         else:
             namespace.admit(self, auth)
@@ -226,11 +232,10 @@ class Connection(Timer):
         allowed: object = False
         try:
             allowed = await answer
-        except asyncio.CancelledError:
+        except FAILURES as error:
             if is_cancelled_itself():
                 raise
-        except Exception as error:  # noqa: BLE001
-            parents[0].report(error, f"of({nsp!r})")
+            parents[0].report(as_exception(error), f"of({nsp!r})")
         self.remove_waiting(nsp)
         if self.conn.ready_state != "open":
             return
@@ -310,11 +315,15 @@ class Connection(Timer):
         for socket in list(self._sockets.values()):
             try:
                 socket.on_close(reason, description)
-            except Exception:
+            except FAILURES:
                 logger.exception("%r did not end as it should", socket)
         self._sockets.clear()
         self._by_prefix.clear()
         self._root = None
+
+
+def _close_answer(answer: object, _task: asyncio.Task[None]) -> None:
+    close_unawaited(answer)
 
 
 def _split_query(nsp: str) -> tuple[str, dict[str, str]]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from antiphon.common.tasks import FAILURES
 from antiphon.errors import ConfigurationError
 from antiphon.server.request import Headers, Request, Response
 
@@ -162,7 +163,7 @@ def _matches(allowed: OriginOption, origin: str) -> bool:
     if callable(allowed):
         try:
             return allowed(origin) is True
-        except Exception:
+        except FAILURES:
             logger.exception("the function that allows origins failed; %s is not allowed", origin)
             return False
     return any(_matches(entry, origin) for entry in allowed)

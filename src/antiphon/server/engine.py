@@ -9,12 +9,13 @@ import asyncio
 import inspect
 import logging
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
-from antiphon.common.signatures import check_function
+from antiphon.common.quoting import quoted, shortened
+from antiphon.common.signatures import check_function, check_plain
+from antiphon.common.tasks import FAILURES, is_cancelled_itself
 from antiphon.engineio.handshake import (
     ErrorCode,
     HandshakeRequest,
@@ -26,6 +27,7 @@ from antiphon.engineio.handshake import (
 )
 from antiphon.errors import ConfigurationError, ConnectionRefused, HandshakeError
 from antiphon.server.browser_files import BrowserFiles
+from antiphon.server.engine_events import ConnectionErrorEvent, ConnectionErrorListener, HeadersListener
 from antiphon.server.engine_socket import CLOSED, EngineSocket
 from antiphon.server.fanout import Flusher
 from antiphon.server.heartbeat import Deadlines
@@ -35,34 +37,16 @@ from antiphon.server.request import Headers, Request, Response, is_header
 from antiphon.server.transport import Transport
 from antiphon.types import TransportName
 
-__all__ = ["Admission", "ConnectionErrorEvent", "Engine"]
+__all__ = ["Admission", "Engine"]
 
 logger: logging.Logger = logging.getLogger("antiphon.engine")
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionErrorEvent:
-    """What a ``connection_error`` listener is given.
-
-    Attributes:
-        request: the request that was refused.
-        code: 0 to 5.
-        message: what the client was told.
-        context: more about the cause.
-    """
-
-    request: Request
-    code: int
-    message: str
-    context: Mapping[str, object]
-
-
-ConnectionErrorListener: TypeAlias = Callable[[ConnectionErrorEvent], object]
-HeadersListener: TypeAlias = Callable[[Headers, Request], object]
 EngineMiddleware: TypeAlias = Callable[[Request], object]
 EngineMiddlewareT = TypeVar("EngineMiddlewareT", bound=Callable[..., object])
 F = TypeVar("F", bound=Callable[..., object])
 
+_CLOSING: Final = "SERVER_CLOSING"
 _EVENTS = ("connection_error", "initial_headers", "headers")
 
 
@@ -73,6 +57,7 @@ class Admission(NamedTuple):
         request: the request.
         protocol: the revision of Engine.IO, 3 or 4.
         sid: the identifier of the session.
+        closings: how often the server had been closed when the handshake began.
         session: the session that is to be upgraded; None if a new one is to be opened.
         headers: to be sent along with the 101 response.
     """
@@ -80,6 +65,7 @@ class Admission(NamedTuple):
     request: Request
     protocol: int
     sid: str
+    closings: int
     session: EngineSocket | None
     headers: Headers
 
@@ -105,6 +91,8 @@ class Engine:
         self._listeners: dict[str, list[Callable[..., object]]] = {name: [] for name in _EVENTS}
         self._middlewares: list[EngineMiddleware] = []
         self._generate_id = options.generate_id
+        self._is_closing = False
+        self._closings = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines | None = None
         self._flusher: Flusher | None = None
@@ -174,6 +162,7 @@ class Engine:
             raise ConfigurationError(f"the engine has the events {', '.join(_EVENTS)}, not {event!r}")
 
         def register(listener: F) -> F:
+            check_plain(listener, f"a listener of the engine's {event} event")
             self._listeners[event].append(listener)
             return listener
 
@@ -183,7 +172,7 @@ class Engine:
         for listener in self._listeners[event]:
             try:
                 listener(*arguments)
-            except Exception:
+            except FAILURES:
                 logger.exception("a listener of the engine's %s event failed", event)
 
     # Middlewares
@@ -208,7 +197,9 @@ class Engine:
                 result = middleware(request)
                 if inspect.isawaitable(result):
                     await result
-            except Exception as error:
+            except FAILURES as error:
+                if is_cancelled_itself():
+                    raise
                 if not isinstance(error, ConnectionRefused):
                     logger.exception("a middleware of the engine failed; the request is refused")
                 raise handshake_error(ErrorCode.BAD_REQUEST, name="MIDDLEWARE_FAILURE", error=error) from None
@@ -218,6 +209,7 @@ class Engine:
     async def handle_request(self, request: Request, body: Body) -> Response:
         """Answer an HTTP request: a handshake, a poll, or a body with packets."""
         self.bind()
+        closings = self._closings
         cors = self.options.cors_policy
         preflight = cors.preflight(request)
         if preflight is not None:
@@ -225,7 +217,7 @@ class Engine:
         try:
             if self._middlewares:
                 await self._run_middlewares(request)
-            response = await self._respond(request, body)
+            response = await self._respond(request, body, closings)
         except HandshakeError as error:
             response = self.refuse(request, error)
         return self._allow(request, response)
@@ -246,6 +238,7 @@ class Engine:
         try:
             session = self._check(request)
             if session is None:
+                self._check_open(self._closings)
                 new, protocol = self._new_session(request)
                 transport = self._open_polling(request, new, protocol)
             else:
@@ -263,11 +256,11 @@ class Engine:
         transport.poll(request, finish)
         return partial(transport.abandon_poll, request)
 
-    async def _respond(self, request: Request, body: Body) -> Response:
+    async def _respond(self, request: Request, body: Body, closings: int) -> Response:
         new: str | None = None
         session = self._check(request)
         if session is None:
-            new, protocol = await self._authorize(request)
+            new, protocol = await self._authorize(request, closings)
             transport = self._open_polling(request, new, protocol)
         else:
             # The check has made sure that this session is polling.
@@ -333,8 +326,24 @@ class Engine:
             raise handshake_error(ErrorCode.FORBIDDEN, message, name="ORIGIN_NOT_ALLOWED", origin=origin, host=host)
         return session
 
-    async def _authorize(self, request: Request) -> tuple[str, int]:
+    def _check_open(self, closings: int) -> None:
+        """Check that new sessions are let in, and that the server has not been closed since a handshake began.
+
+        Raises:
+            HandshakeError: it has, or it is just being closed.
+        """
+        if self._is_closing or closings != self._closings:
+            raise handshake_error(ErrorCode.BAD_REQUEST, "the server is closing", name=_CLOSING)
+
+    async def _authorize(self, request: Request, closings: int) -> tuple[str, int]:
         """Let the user's functions decide about a new session; return its identifier and revision."""
+        self._check_open(closings)
+        await self._ask_user(request)
+        session = self._new_session(request) if self._generate_id is None else await self._generate(request)
+        self._check_open(closings)
+        return session
+
+    async def _ask_user(self, request: Request) -> None:
         options = self.options
         if options.allow_request is not None:
             try:
@@ -343,22 +352,26 @@ class Engine:
                     allowed = await allowed
             except ConnectionRefused as refusal:
                 raise handshake_error(ErrorCode.FORBIDDEN, refusal.message) from None
-            except Exception:
+            except FAILURES:
+                if is_cancelled_itself():
+                    raise
                 logger.exception("allow_request failed; the request is refused")
                 raise handshake_error(ErrorCode.FORBIDDEN) from None
             if not isinstance(allowed, bool):
                 logger.warning("allow_request returned %r; it must return True to let a client in", allowed)
             if not allowed:
                 raise handshake_error(ErrorCode.FORBIDDEN)
-        if self._generate_id is None:
-            return self._new_session(request)
-        protocol = check_protocol(request.query, allow_eio3=options.allow_eio3)
+
+    async def _generate(self, request: Request) -> tuple[str, int]:
+        protocol = check_protocol(request.query, allow_eio3=self.options.allow_eio3)
         try:
-            generated = self._generate_id(request)
+            generated = cast("GenerateId", self._generate_id)(request)
             sid = await generated if inspect.isawaitable(generated) else generated
             if not isinstance(sid, str) or not sid or sid in self.sockets:
                 raise ConfigurationError(f"an id must be a string that is not in use, not {sid!r}")
-        except Exception as error:
+        except FAILURES as error:
+            if is_cancelled_itself():
+                raise
             logger.exception("generate_id failed; the request is refused")
             raise handshake_error(ErrorCode.BAD_REQUEST, name="ID_GENERATION_ERROR", error=error) from None
         return sid, protocol
@@ -371,11 +384,15 @@ class Engine:
         """Build the refusal of a request, and tell the listeners and the log why."""
         context = error.context
         level = logging.WARNING if context.get("name") == "ORIGIN_NOT_ALLOWED" else logging.INFO
-        logger.log(level, "%s %s refused: %s %s", request.method, request.url, error.message, dict(context) or "")
+        details = shortened(f" {dict(context)}") if context else ""
+        what = (request.method, quoted(request.url), shortened(error.message), details)
+        logger.log(level, "%s %s refused: %s%s", *what)
         self._fire("connection_error", ConnectionErrorEvent(request, error.code, error.message, context))
         if request.upgrade:
             return Response(400, error.message.encode(), {"content-type": "text/html", "connection": "close"})
-        return Response(ErrorCode(error.code).status, error_body(error), {"content-type": "application/json"})
+        # Proxies take it to mean that another server is to be asked.
+        status = 503 if context.get("name") == _CLOSING else ErrorCode(error.code).status
+        return Response(status, error_body(error), {"content-type": "application/json"})
 
     # WebSocket
 
@@ -391,24 +408,26 @@ class Engine:
             HandshakeError: it is refused.
         """
         self.bind()
+        closings = self._closings
         if self._middlewares:
             await self._run_middlewares(request)
         session = self._check(request)
         if session is not None:
             sid, protocol = session.id, session.protocol
         else:
-            sid, protocol = await self._authorize(request)
+            sid, protocol = await self._authorize(request, closings)
         headers = self.options.cors_policy.headers(request.header(b"origin"))
         self._announce_headers(headers, request, initial=session is None)
-        return Admission(request, protocol, sid, session, headers)
+        return Admission(request, protocol, sid, closings, session, headers)
 
     def attach(self, admission: Admission, transport: Transport) -> None:
         """Use a WebSocket whose handshake is done: open its session, or let it probe."""
-        if admission.session is None:
+        if admission.session is None and (self._is_closing or admission.closings != self._closings):
+            _turn_away(transport)
+        elif admission.session is None:
             self._open(admission.sid, admission.request, transport, admission.protocol)
         elif not admission.session.probe(transport, supports_binary=not admission.request.query.get("b64")):
-            transport.owner = CLOSED
-            transport.close()
+            _turn_away(transport)
 
     # Sessions
 
@@ -444,15 +463,29 @@ class Engine:
         """How many sessions are open. JavaScript: ``engine.clientsCount``."""
         return len(self.sockets)
 
+    def begin_close(self) -> None:
+        """Let nobody in until :meth:`end_close`; nor later, if the handshake has begun before."""
+        self._is_closing = True
+        self._closings += 1
+
+    def end_close(self) -> None:
+        """Let clients in again."""
+        self._is_closing = False
+
     def close(self) -> None:
         """End every session at once."""
         for socket in list(self.sockets.values()):
             try:
                 socket.close(discard=True)
-            except Exception:
+            except FAILURES:
                 logger.exception("a session did not end as it should")
         if self._deadlines is not None:
             self._deadlines.close()
+
+
+def _turn_away(transport: Transport) -> None:
+    transport.owner = CLOSED
+    transport.close()
 
 
 def _ignore(_socket: EngineSocket) -> None:

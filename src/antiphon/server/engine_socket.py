@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Generator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 
+from antiphon.common.signatures import check_plain
 from antiphon.engineio import v3
 from antiphon.engineio.packet import (
     MESSAGE,
@@ -83,6 +84,7 @@ class EngineSocket(Timer):
         options = engine.options
         self.id: str = sid
         self.request: Request = request
+        supports_binary = not request.query.get("b64")
         request.release()
         self.listener: EngineListener = CLOSED
         self.upgraded: bool = False
@@ -99,7 +101,7 @@ class EngineSocket(Timer):
         self.receive_text: Callable[[bytes], None] = self.take_text
         # What takes text packets, while they are looked at for a sign of life.
         self._unwatched: Callable[[bytes], None] | None = None
-        self._use(transport, supports_binary=not request.query.get("b64"))
+        self._use(transport, supports_binary=supports_binary)
         self._schedule()
 
     def _use(self, transport: Transport, *, supports_binary: bool) -> None:
@@ -205,6 +207,7 @@ class EngineSocket(Timer):
         events = self._events
 
         def register(function: Callable[..., object]) -> Callable[..., object]:
+            check_plain(function, f"a listener of a session's {event} event")
             events.add(event, function, once=once)
             return function
 

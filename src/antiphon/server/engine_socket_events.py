@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from antiphon.common.tasks import FAILURES
 from antiphon.engineio.packet import Packet, PacketType, WirePacket
 from antiphon.server.fanout import Message
 from antiphon.server.transport import Transport
@@ -62,7 +63,7 @@ class EngineSocketEvents:
                 self._listeners[event].remove(entry)
             try:
                 listener(*arguments)
-            except Exception:
+            except FAILURES:
                 logger.exception("a listener of the %s event of a session failed", event)
 
     # Packets pass through attributes of the session, which are replaced to see them.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import Protocol
 
+from antiphon.common.tasks import FAILURES
 from antiphon.engineio.packet import Binary, WirePacket
 from antiphon.engineio.v3 import BINARY_MESSAGE
 from antiphon.socketio.parser import Encoded
@@ -239,7 +240,7 @@ def _flush_all(connections: Iterator[Flushable]) -> None:
         try:
             for connection in connections:
                 connection.flush()
-        except Exception:
+        except FAILURES:
             # One failure must not silence the others.
             logger.exception("a connection could not be written to")
         else:

@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Final
 
+from antiphon.common.tasks import FAILURES
 from antiphon.engineio.timing_wheel import TimingWheel
 
 __all__ = ["Deadlines", "Timer"]
@@ -75,14 +76,16 @@ class Deadlines:
     def _on_due(self) -> None:
         self._handle = None
         now = self._loop.time()
-        for timer in self._wheel.expire(now):
-            try:
-                timer.on_timer(now)
-            except Exception:
-                # One failure must not stop the heartbeats of everybody.
-                logger.exception("a timer failed")
-        self._due = math.inf
-        self._arm()
+        try:
+            for timer in self._wheel.expire(now):
+                try:
+                    timer.on_timer(now)
+                except FAILURES:
+                    # One failure must not stop the heartbeats of everybody.
+                    logger.exception("a timer failed")
+        finally:
+            self._due = math.inf
+            self._arm()
 
     def close(self) -> None:
         """Stop the timer of the loop."""

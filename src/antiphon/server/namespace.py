@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from antiphon.cluster.rooms import Rooms
 from antiphon.cluster.selection import BroadcastOptions
 from antiphon.common.handlers import Ack, Handler
+from antiphon.common.tasks import FAILURES, as_exception, is_cancelled_itself
 from antiphon.errors import ReservedEventError
 from antiphon.server.adapter import Adapter
 from antiphon.server.admission import Admission
@@ -139,7 +140,9 @@ class Namespace(Registering, Broadcasting):
         async def wait(result: Awaitable[None]) -> None:
             try:
                 await result
-            except Exception:
+            except FAILURES:
+                if is_cancelled_itself():
+                    raise
                 logger.exception("%s() of the adapter of %s failed", what, self.name)
 
         self.server.start(wait(result))
@@ -278,14 +281,17 @@ class Namespace(Registering, Broadcasting):
             result = function(*arguments)
             if inspect.isawaitable(result):
                 self.server.start(self._finish_ack(result, event, socket))
-        except Exception as failure:  # noqa: BLE001 - it goes to the user's hook, never up the reader
-            self.server.report(failure, f"acknowledgement of {event}", socket)
+        except FAILURES as failure:
+            # It goes to the user's hook, never up the reader.
+            self.server.report(as_exception(failure), f"acknowledgement of {event}", socket)
 
     async def _finish_ack(self, result: Awaitable[object], event: str, socket: Socket | None) -> None:
         try:
             await result
-        except Exception as failure:  # noqa: BLE001
-            self.server.report(failure, f"acknowledgement of {event}", socket)
+        except FAILURES as failure:
+            if is_cancelled_itself():
+                raise
+            self.server.report(as_exception(failure), f"acknowledgement of {event}", socket)
 
     # Encoding
 
@@ -301,6 +307,13 @@ class Namespace(Registering, Broadcasting):
     def encode_event(self, data: Sequence[object], ack_id: int | None, *, compress: bool = True) -> Message:
         """Encode an event, name first."""
         return self._encode(PacketType.EVENT, data, ack_id, compress=compress)
+
+    def check_acks(self) -> None:
+        """Check that acknowledgements of a broadcast can be collected.
+
+        Raises:
+            ConfigurationError: they cannot.
+        """
 
     def check_encodable(self, data: Sequence[object]) -> None:
         """Encode an event in another thread than that of the event loop, to see whether that is possible.

@@ -55,6 +55,14 @@ class ParentNamespace(Namespace):
     def _make_adapter(self) -> Adapter:
         return _ParentAdapter(self)
 
+    def check_acks(self) -> NoReturn:
+        """Raise: which children exist is different on each server, so nobody knows whose answers to wait for.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        raise ConfigurationError("acknowledgements are not supported on parent namespaces: ask one of its children")
+
     @property
     def match(self) -> NamespaceMatch:
         """The pattern, or the function."""
@@ -94,12 +102,8 @@ class _ParentAdapter(Adapter):
         options: BroadcastOptions,  # noqa: ARG002
         acks: BroadcastAcks,  # noqa: ARG002
     ) -> NoReturn:
-        """Raise: which children exist is different on each server, so nobody knows whose answers to wait for.
-
-        Raises:
-            ConfigurationError: always.
-        """
-        raise ConfigurationError("acknowledgements are not supported on parent namespaces: ask one of its children")
+        """Raise, see :meth:`ParentNamespace.check_acks`."""
+        self.nsp.check_acks()
 
     async def fetch_sockets(self, options: BroadcastOptions) -> NoReturn:  # noqa: ARG002
         """Raise: which children exist is different on each server.

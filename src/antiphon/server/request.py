@@ -37,6 +37,7 @@ class Request:
     __slots__ = (
         "_fields",
         "_headers",
+        "_is_kept",
         "_query",
         "_raw_headers",
         "_state",
@@ -67,6 +68,7 @@ class Request:
         self._headers: Headers | None = None
         self._fields: dict[bytes, bytes] | None = None
         self._state: dict[str, object] | None = None
+        self._is_kept = False
         self.client: tuple[str, int] | None = client
         self.secure: bool = secure
         self.upgrade: bool = upgrade
@@ -107,11 +109,13 @@ class Request:
         if fields is None:
             raw = self._raw_headers
             pairs = list(_split(raw)) if isinstance(raw, bytes) else list(raw)
-            fields = self._fields = dict(pairs)
+            fields = dict(pairs)
             if len(fields) != len(pairs):
                 # Some are repeated, and have to be joined.
-                headers = self.headers.items()
-                fields = self._fields = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers}
+                headers = self._parse_headers().items()
+                fields = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers}
+            if not self._is_kept:
+                self._fields = fields
         value = fields.get(name)
         return None if value is None else str(value, "latin-1")
 
@@ -131,6 +135,7 @@ class Request:
 
     def release(self) -> None:
         """Keep only bytes, as the request will be kept for long; what is made of them is made anew when asked for."""
+        self._is_kept = True
         self._headers = self._query = self._fields = None
         raw = self._raw_headers
         if not isinstance(raw, bytes):

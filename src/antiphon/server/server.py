@@ -17,9 +17,11 @@ from typing import Any, TypeAlias, TypeVar, Unpack, cast, overload
 
 from antiphon.cluster.selection import BroadcastOptions
 from antiphon.common.signatures import check_function
+from antiphon.common.tasks import FAILURES, is_cancelled_itself
 from antiphon.errors import ConfigurationError, SocketDisconnected
 from antiphon.server.adapter import Adapter, AdapterFactory
 from antiphon.server.broadcast import Broadcasting
+from antiphon.server.closing import Closing
 from antiphon.server.connection import Connection
 from antiphon.server.engine import Engine
 from antiphon.server.engine_socket import EngineSocket
@@ -45,7 +47,6 @@ NamespaceT = TypeVar("NamespaceT", bound=Namespace)
 BackgroundT = TypeVar("BackgroundT", bound=Callable[[], Coroutine[Any, Any, object]])
 T = TypeVar("T")
 
-_PATIENCE = 5.0
 """Seconds that handlers of disconnections have to finish when the server closes."""
 
 
@@ -82,10 +83,9 @@ class Server(Registering, Broadcasting):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._background: list[Callable[[], Coroutine[Any, Any, object]]] = []
         self._early: list[Callable[[], object]] = []
-        self._closers: set[asyncio.Task[Any]] = set()
         self._exception_handler: Callable[..., object] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self.closing: Closing = Closing(self.engine, self._namespaces, self._tasks, self._on_closed)
         self.thread: int | None = None
         self.sockets: Namespace = Namespace(self, "/")
         self._namespaces["/"] = self.sockets
@@ -288,14 +288,16 @@ class Server(Registering, Broadcasting):
                 result = self._exception_handler(error, event, socket)
                 if inspect.isawaitable(result):
                     self.start(self._finish_report(result))
-            except Exception:
+            except FAILURES:
                 logger.exception("the exception handler itself failed")
 
     @staticmethod
     async def _finish_report(result: Awaitable[object]) -> None:
         try:
             await result
-        except Exception:
+        except FAILURES:
+            if is_cancelled_itself():
+                raise
             logger.exception("the exception handler itself failed")
 
     # Connections, tasks and threads
@@ -442,56 +444,18 @@ class Server(Registering, Broadcasting):
 
     def begin_close(self) -> asyncio.Task[None]:
         """Start :meth:`close`, if it has not been started; return its task."""
-        loop = asyncio.get_running_loop()
-        if self._closing is None or self._closing.done() or self._closing.get_loop() is not loop:
-            # A task of its own: who waits for it may be one of the handlers that it cancels.
-            self._closing = loop.create_task(self._close(asyncio.current_task()))
-        return self._closing
+        return self.closing.begin()
 
     async def close(self) -> None:
         """Disconnect every client, with the reason ``server shutting down``, and end every session.
 
-        Clients see the connection close and try to come back; an ASGI server that goes on to run lets them in, for only it
-        can stop to listen. Handlers and tasks that still run are cancelled, but not the one that calls this.
+        Nobody is let in meanwhile. Clients see the connection close and try to come back; an ASGI server that goes on
+        to run lets them in, for it alone can stop to listen. Handlers and tasks that still run are cancelled, but not
+        those that have called this.
         """
-        caller = asyncio.current_task()
-        closing = self.begin_close()
-        if caller is not None:
-            self._closers.add(caller)
-        try:
-            await asyncio.shield(closing)
-        finally:
-            if caller is not None:
-                self._closers.discard(caller)
+        await self.closing.wait()
 
-    async def _wait_for(self, tasks: set[asyncio.Task[Any] | Any], seconds: float) -> None:
-        """Wait for tasks, but not for those that wait for us."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while (waited := {task for task in tasks if not task.done()} - self._closers) and loop.time() < deadline:
-            await asyncio.wait(waited, timeout=min(0.05, deadline - loop.time()))
-
-    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
-        running = {task for task in self._tasks if task is not caller}
-        for namespace in list(self._namespaces.values()):
-            for socket in list(namespace.sockets.values()):
-                try:
-                    socket.on_close("server shutting down")
-                except Exception:
-                    logger.exception("%r did not end as it should", socket)
-        self.engine.close()
-        for namespace in list(self._namespaces.values()):
-            namespace.end()
-        for task in running:
-            task.cancel()
-        # Before Python 3.12 handlers of disconnections begin in the next turn of the loop.
-        await asyncio.sleep(0)
-        # What is left are the handlers of the disconnections just now: they may finish, within reason.
-        await self._wait_for({*running, *self._tasks} - {caller}, _PATIENCE)
-        rest = self._tasks - {caller} - self._closers
-        for task in rest:
-            task.cancel()
-        await self._wait_for(set(rest), _PATIENCE)
+    def _on_closed(self) -> None:
         self._loop = self.thread = None
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, TypeVarTuple, overload
 
 from antiphon.cluster.recovery import RecoveryFailure, RestoredSession
 from antiphon.cluster.selection import BroadcastFlags, BroadcastOptions
+from antiphon.common.tasks import FAILURES
 from antiphon.errors import AckTimeout, ConfigurationError, SocketDisconnected
 from antiphon.event import AnyEvent, Event
 from antiphon.server.adapter import DELIVERED
-from antiphon.server.broadcast import BroadcastOperator, flatten
 from antiphon.server.connection import Connection
 from antiphon.server.engine_socket import EngineSocket
 from antiphon.server.fanout import Message
@@ -25,8 +25,8 @@ from antiphon.server.handshake import Handshake
 from antiphon.server.request import Request
 from antiphon.server.snapshot import snapshot
 from antiphon.server.socket_emitter import SocketEmitter
-from antiphon.server.socket_events import SocketEvents
 from antiphon.server.socket_recovery import FINAL, SocketRecovery
+from antiphon.server.socket_rooms import SocketRooms
 from antiphon.socketio.acks import PendingAcks
 from antiphon.socketio.broadcast_acks import BroadcastAcks
 from antiphon.socketio.packet import RESERVED_EVENTS, Packet, PacketType, check_event_name
@@ -46,13 +46,17 @@ R = TypeVar("R")
 _ENDED_BY_SERVER: Final = ("server namespace disconnect", "server shutting down", "forced server close")
 """The reasons after which nothing that the client has sent is of interest any more."""
 
+_TURNS: Final = 2
+"""Turns of the event loop that an end waits for, before Python 3.12: in one the catch-all listeners begin, in the next
+the handlers."""
+
 _PLAIN: Final = BroadcastFlags()
 
 AckCallback: TypeAlias = "Callable[[AckTimeout | SocketDisconnected | None, Sequence[Any]], None]"
 """Gets an error (or None) and the arguments of an acknowledgement."""
 
 
-class Socket(SocketEvents):
+class Socket(SocketRooms):
     """A client in a namespace. It is made by the server; handlers get it.
 
     Attributes:
@@ -351,7 +355,9 @@ class Socket(SocketEvents):
         """Answer an event; handlers do it by what they return."""
         conn, nsp = self.conn, self.nsp
         if get_ident() != conn.thread:
-            nsp.server.call_from_thread(self.send_ack, ack_id, args)
+            # As for what is emitted: the thread may go on and change it, and is to know at once what cannot be encoded.
+            nsp.check_encodable(args)
+            nsp.server.call_from_thread(self.send_ack, ack_id, snapshot(args))
             return
         encode = nsp.encode_payload
         text = encode(args)
@@ -363,49 +369,6 @@ class Socket(SocketEvents):
             conn.send_message(Message.with_attachments(b"46", nsp.wire_prefix + b"%d" % ack_id, text))
         else:
             conn.send_message(nsp.encode_ack(args, ack_id))
-
-    # Broadcasting
-
-    @property
-    def broadcast(self) -> BroadcastOperator:
-        """Everyone in the namespace but this socket."""
-        return BroadcastOperator(self.nsp, except_=frozenset((self.id,)))
-
-    def to(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
-        """Select everyone in these rooms but this socket."""
-        return self.broadcast.to(*rooms)
-
-    def in_(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
-        """Do the same as :meth:`to`."""
-        return self.broadcast.to(*rooms)
-
-    def except_(self, *rooms: Room | Iterable[Room]) -> BroadcastOperator:
-        """Select everyone but this socket and those in these rooms."""
-        return self.broadcast.except_(*rooms)
-
-    @property
-    def local(self) -> BroadcastOperator:
-        """Everyone on this server but this socket."""
-        return self.broadcast.local
-
-    # Rooms
-
-    def join(self, *rooms: Room | Iterable[Room]) -> None:
-        """Join a room, or several; nothing happens after the end. Middlewares may do it before the beginning."""
-        names = list(flatten(rooms))
-        if get_ident() != self.conn.thread:
-            self.nsp.server.call_from_thread(self.join, names)
-        elif not self._ended:
-            self.nsp.adapter.add_all(self.id, names)
-
-    def leave(self, *rooms: Room | Iterable[Room]) -> None:
-        """Leave a room, or several."""
-        names = list(flatten(rooms))
-        if get_ident() != self.conn.thread:
-            self.nsp.server.call_from_thread(self.leave, names)
-            return
-        for room in names:
-            self.nsp.adapter.del_(self.id, room)
 
     # Beginning and end
 
@@ -437,10 +400,32 @@ class Socket(SocketEvents):
 
     def on_close(self, reason: DisconnectReason, description: str | None = None) -> None:
         """End the socket: tell the handlers, leave the rooms."""
-        if self._deferred and reason not in _ENDED_BY_SERVER:
+        soon = reason not in _ENDED_BY_SERVER
+        if self._deferred and soon:
             self._start_deferred()
         if not self.connected or self._ended:
             return
+        if soon and self._has_begun_late():
+            if not self._more().is_ending:
+                self._more().is_ending = True
+                self.client.left(self)
+                asyncio.get_running_loop().call_soon(self._end_late, _TURNS, reason, description)
+        else:
+            self._end(reason, description)
+
+    def _end_late(self, turns: int, reason: DisconnectReason, description: str | None) -> None:
+        """End once the handlers of what the client sent before have begun."""
+        if turns and self._has_begun_late():
+            asyncio.get_running_loop().call_soon(self._end_late, turns - 1, reason, description)
+        else:
+            self.end_now(reason, description)
+
+    def end_now(self, reason: DisconnectReason, description: str | None = None) -> None:
+        """End, whoever still has to begin."""
+        if self.connected and not self._ended:
+            self._end(reason, description)
+
+    def _end(self, reason: DisconnectReason, description: str | None) -> None:
         self._ended = True
         late = self._has_started_late("disconnecting")
         self.fire("disconnecting", reason, description)
@@ -469,7 +454,7 @@ class Socket(SocketEvents):
         try:
             session = recovery.session(self.id, self.rooms, self._data or {}, self.conn.confirmed_at)
             self.nsp.adapter.persist_session(session)
-        except Exception:
+        except FAILURES:
             # It ends all the same.
             logger.exception("the session of %s in %s could not be kept", self.id, self.nsp.name)
 
@@ -478,6 +463,8 @@ class Socket(SocketEvents):
         if not self._ended:
             self._ended = True
             self._leave()
+            if self._acks is not None:
+                self._acks.disconnect()
 
     def _leave(self) -> None:
         self._cancel_tasks()
@@ -490,7 +477,7 @@ class Socket(SocketEvents):
         Args:
             close: close the connection too, and with it the client's sockets in every namespace.
         """
-        if not self.connected or self._ended:
+        if not self.connected or self._ended or (self._extras is not None and self._extras.is_ending):
             return
         if get_ident() != self.conn.thread:
             self.nsp.server.call_from_thread(self.disconnect, close)

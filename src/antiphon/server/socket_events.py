@@ -13,7 +13,7 @@ from types import CoroutineType
 from typing import Any, TypeVar
 
 from antiphon.common.handlers import CATCH_ALL, EAGER, Ack, Handler
-from antiphon.common.tasks import is_cancelled_itself
+from antiphon.common.tasks import FAILURES, as_exception, is_cancelled_itself
 from antiphon.server.socket_listeners import EventMiddleware, SocketExtras, SocketListeners
 from antiphon.socketio.packet import event_name
 
@@ -78,8 +78,9 @@ class SocketEvents(SocketListeners):
                 handler.go_on(self, name, result, ack)
             elif ack_id is not None:
                 self.send_ack(ack_id, result if type(result) is tuple else () if result is None else (result,))
-        except Exception as error:  # noqa: BLE001 - it goes to the user's hook, never up the reader
-            self.report(error, name)
+        except FAILURES as error:
+            # It goes to the user's hook, never up the reader.
+            self.report(as_exception(error), name)
 
     def _filter(self, extras: SocketExtras, data: list[Any], ack_id: int | None) -> None:
         """Let the catch-all listeners and the middlewares see an event."""
@@ -104,8 +105,8 @@ class SocketEvents(SocketListeners):
         while middlewares:
             try:
                 result = middlewares.pop(0)(data)
-            except Exception as error:  # noqa: BLE001 - it goes to the error handlers of the socket
-                self._reject(error)
+            except FAILURES as error:
+                self._reject(as_exception(error))
                 return
             if inspect.isawaitable(result):
                 # What comes later must not overtake.
@@ -120,12 +121,10 @@ class SocketEvents(SocketListeners):
     ) -> None:
         try:
             await result
-        except asyncio.CancelledError as error:
+        except FAILURES as error:
             if is_cancelled_itself():
                 raise
-            self._reject(RuntimeError(f"a middleware has waited for something that was cancelled: {error!r}"))
-        except Exception as error:  # noqa: BLE001
-            self._reject(error)
+            self._reject(as_exception(error))
         else:
             self._run(middlewares, data, ack)
         finally:
@@ -159,6 +158,10 @@ class SocketEvents(SocketListeners):
             if handler.once and not (self._handlers is not None and self._handlers.discard(name, handler)):
                 continue
             late = self._invoke(handler, name, data[1:], ack, late)
+
+    def _has_begun_late(self) -> bool:
+        """Whether the handlers of what has come have not got to run yet."""
+        return not EAGER and self._holds > 0
 
     def _has_started_late(self, event: str) -> bool:
         """Whether an event has async handlers, which are begun but have not got to run yet."""
@@ -207,9 +210,12 @@ class SocketEvents(SocketListeners):
         if self._extras is not None and self._extras.middlewares:
             # They have not been asked about these, and cannot be any more.
             return
+        holds = self._holds
         while waiting and self.connected:
             self._holds = 0
             self.on_event(*waiting.popleft())
+            holds += self._holds
+        self._holds = holds
 
     # Tasks
 
@@ -239,5 +245,5 @@ class SocketEvents(SocketListeners):
             except RuntimeError:
                 current = None
             for task in list(self._extras.tasks):
-                if task is not current:
+                if task is not current and not self.nsp.server.closing.spares(task):
                     task.cancel()

@@ -29,13 +29,14 @@ EventMiddlewareT = TypeVar("EventMiddlewareT", bound=Callable[..., object])
 class SocketExtras(Extras):
     """What few sockets have."""
 
-    __slots__ = ("last_rooms", "middlewares", "tasks")
+    __slots__ = ("is_ending", "last_rooms", "middlewares", "tasks")
 
     def __init__(self) -> None:
         super().__init__()
         self.middlewares: list[EventMiddleware] = []
         self.tasks: set[asyncio.Task[Any]] = set()
         self.last_rooms: frozenset[str] | None = None
+        self.is_ending = False
 
 
 class SocketListeners(OrderedListeners):
