@@ -13,10 +13,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Host, Mount, Route
 
 from antiphon import Server, Socket
-from peers import Endpoint, SocketPeer, eventually, receive
+from peers import Endpoint, SocketPeer, eventually, raw_connection, receive, websocket_request
 from server_helpers import Serve
 from support import Certificate
 
@@ -157,6 +157,41 @@ async def test_two_servers_may_live_in_one_application(serve: Serve) -> None:
         await receive(websocket)
         assert await receive(websocket) == "4second"
     assert len(first.engine.sockets) <= 1
+
+
+async def served_at(server: Endpoint, host: str) -> list[str]:
+    """Return what is served at a host, over each transport: the first packet of an application, or a status."""
+    answer = await server.request(headers={"host": host})
+    found = [answer.text.split("\x1e")[1] if answer.status == 200 else str(answer.status)]
+    async with raw_connection(server) as peer:
+        request = websocket_request(server)
+        own = "{}:{}".format(*server.address).encode()
+        assert own in request
+        await peer.send(request.replace(own, host.encode()))
+        status, _ = await peer.read_head()
+        if status == 101:
+            await peer.read_text()
+        found.append(await peer.read_text() if status == 101 else str(status))
+    return found
+
+
+@pytest.mark.parametrize("shape", ["routes", "within a mount", "no route"])
+async def test_each_host_has_a_server_of_its_own(serve: Serve, shape: str) -> None:
+    first, second, rest = (build_io(initial_packet=name) for name in ("first", "second", "rest"))
+    hosts = [Host("first.test", first), Host("{any}.second.test", Starlette(routes=[Mount("/", second)]))]
+    routes = [*hosts, Mount("/", rest)]
+    server = serve(
+        {
+            "routes": Starlette(routes=routes),
+            "within a mount": Starlette(routes=[Mount("/", Starlette(routes=routes))]),
+            "no route": Starlette(routes=[Mount("/", hosts[0])]),
+        }[shape]
+    )
+    assert await served_at(server, "first.test") == ["4first", "4first"]
+    if shape == "no route":
+        return
+    assert await served_at(server, "a.second.test") == ["4second", "4second"]
+    assert await served_at(server, "third.test") == ["4rest", "4rest"]
 
 
 @pytest.mark.parametrize("way", ["fast", "asgi"])

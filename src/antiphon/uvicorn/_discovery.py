@@ -25,11 +25,13 @@ class MountedServer(NamedTuple):
         root_path: what stands in front of its own path.
         server: the server.
         needs_asgi: whether requests have to go by ASGI, for they pass something of the user first, or are for a file.
+        needs_host: whether it depends on more than the path which requests are for it: WebSockets go by ASGI too.
     """
 
     root_path: str
     server: Server
     needs_asgi: bool
+    needs_host: bool = False
 
 
 _servers: WeakKeyDictionary[Config, list[MountedServer]] = WeakKeyDictionary()
@@ -37,6 +39,8 @@ _found: WeakKeyDictionary[Config, dict[bytes, MountedServer | None]] = WeakKeyDi
 """What was found before, by path: there are few that many ask for."""
 
 _MAX_FOUND = 1000
+_MAX_FOUND_SIZE = 200
+"""Bytes of a path that is remembered: anybody may ask for any path."""
 
 
 def find_server(config: Config, raw_path: bytes) -> MountedServer | None:
@@ -51,9 +55,11 @@ def find_server(config: Config, raw_path: bytes) -> MountedServer | None:
         found = _found[config] = {}
     elif raw_path in found:
         return found[raw_path]
-    if len(found) >= _MAX_FOUND:
-        found.clear()
-    found[raw_path] = mounted = _find(config, raw_path)
+    mounted = _find(config, raw_path)
+    if len(raw_path) <= _MAX_FOUND_SIZE:
+        if len(found) >= _MAX_FOUND:
+            found.clear()
+        found[raw_path] = mounted
     return mounted
 
 
@@ -64,6 +70,8 @@ def _find(config: Config, raw_path: bytes) -> MountedServer | None:
     root = config.root_path
     path = root + unquote(raw_path.decode("latin-1"))
     for mounted in servers:
+        if mounted.needs_host:
+            continue
         mount = root + mounted.root_path
         rest = find_rest(path, mount, mounted.server.options.prefix) if path.startswith(mount) else None
         if rest is not None:
@@ -78,19 +86,24 @@ def find_servers(app: object) -> list[MountedServer]:
     while isinstance(outermost, ProxyHeadersMiddleware):
         # uvicorn has put it there; what it does is done in _proxy.py.
         outermost = outermost.app
-    return [found._replace(needs_asgi=found.server is not outermost) for found in _search(app, "", _MAX_DEPTH)]
+    found = _search(app, "", _MAX_DEPTH, by_host=False)
+    return [mounted._replace(needs_asgi=mounted.server is not outermost) for mounted in found]
 
 
-def _search(app: object, root_path: str, depth: int) -> Iterator[MountedServer]:
+def _search(app: object, root_path: str, depth: int, *, by_host: bool) -> Iterator[MountedServer]:
     if isinstance(app, Server):
-        yield MountedServer(root_path, app, needs_asgi=True)
+        yield MountedServer(root_path, app, needs_asgi=True, needs_host=by_host)
     elif depth:
+        by_host = by_host or hasattr(app, "host_regex")  # a Host that is no route of anything
         for route in getattr(app, "routes", None) or ():
             inner = getattr(route, "app", None)
-            path = getattr(route, "path", "")
+            path = getattr(route, "path", None)
             # A Mount has an application; the application of a plain route is its endpoint, wrapped.
-            if inner is not None and not hasattr(route, "endpoint"):
-                yield from _search(inner, root_path + path, depth - 1)
+            if inner is None or hasattr(route, "endpoint"):
+                continue
+            # One without a path is a Host: the route of all paths of a host. So those behind it are for other hosts.
+            by_host = by_host or path is None
+            yield from _search(inner, root_path + (path or ""), depth - 1, by_host=by_host)
         inner = getattr(app, "app", None)
         if inner is not None and inner is not app:
-            yield from _search(inner, root_path, depth - 1)
+            yield from _search(inner, root_path, depth - 1, by_host=by_host)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from antiphon.common.quoting import quoted
+from antiphon.common.tasks import FAILURES
 from antiphon.server.engine import Engine
 from antiphon.server.request import Request, Response
 
@@ -55,8 +57,8 @@ class Exchange:
             abandon = self._engine.answer(self._request, self._body, self.respond)
             if not self.response_complete:
                 self._abandon = abandon
-        except Exception:
-            logger.exception("%s %s failed", self._request.method, self._request.url)
+        except FAILURES:
+            logger.exception("%s %s failed", self._request.method, quoted(self._request.url))
             self.respond(Response(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"}))
 
     @property
@@ -84,4 +86,4 @@ class Exchange:
         protocol.transport.write(_STATUS_LINES[response.status] + protocol.default_headers() + head + body)
         if not self.keep_alive:
             protocol.close()
-        protocol.exchange_complete()
+        protocol.on_response_complete()

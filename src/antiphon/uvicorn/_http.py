@@ -2,9 +2,10 @@
 
 A poll, or a body with packets, that has come as a whole is answered without ASGI, if nothing of the user stands in
 front of the Socket.IO server. A WebSocket handshake goes to :class:`WebSocketProtocol` without being written out and
-parsed again. Everything else goes uvicorn's way. And a client has a time to send the head of a request, and no longer.
+parsed again. Everything else goes uvicorn's way. And a client has a time to send the head of a request, and no longer;
+and a head has a size, and no larger one.
 
-Source: JavaScript, ``server.headersTimeout`` of Node.js.
+Source: JavaScript, ``server.headersTimeout`` and ``maxHeaderSize`` of Node.js.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import asyncio
 import logging
 import math
 import sys
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -32,7 +34,20 @@ __all__ = ["HEADERS_TIMEOUT", "HTTPProtocol"]
 HEADERS_TIMEOUT = 60.0
 """Seconds from the first byte of a request, or from the connection, to the end of its head."""
 
-_BUFFER_SIZE = 65536
+MAX_HEAD_SIZE = 65536
+"""Bytes that a URL and headers may have: nobody has shown yet who he is, and a session keeps them as long as it lives.
+
+Node.js takes 16 KiB. Proxies in front may add to cookies that are large already, so it is what other servers of Python
+take; and a head that has come in one piece is never too large, for it has fitted into the buffer.
+"""
+
+_BUFFER_SIZE = MAX_HEAD_SIZE
+
+_TOO_LARGE = b"The head of a request has at most %d bytes" % MAX_HEAD_SIZE
+_REFUSAL = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n" % len(_TOO_LARGE)
+) + _TOO_LARGE
 
 logger: logging.Logger = logging.getLogger("antiphon.engine")
 
@@ -62,6 +77,8 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     _timer_due = math.inf
     _deadline = math.inf
     _awaits_head = True
+    _unfinished = 0
+    _is_in_pieces = False
     _is_handshake = False
     _held: Request | None = None
     _stalled: Exchange | None = None
@@ -101,14 +118,35 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, a whole one, or several."""
-        awaited_head = self._awaits_head and self._deadline != math.inf
-        if not awaited_head:
-            self._deadline = math.inf
-        super().data_received(data)
+        # As uvicorn does, who would forget what has come behind a WebSocket handshake.
+        self._unfinished += len(data)
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            if self._unfinished <= MAX_HEAD_SIZE:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("Invalid HTTP request received.")
+                self._watch()
+        except HttpParserUpgrade as upgrade:
+            if self._is_handshake:
+                self.handle_websocket_upgrade(data[upgrade.args[0] :])
+                return
+            self._unsupported_upgrade_warning()
         if self._held is not None:
             self._let_go()
-        if self._awaits_head and not awaited_head and not self.transport.is_closing():
-            self._set_deadline(self.headers_timeout)
+        if self._unfinished > MAX_HEAD_SIZE:
+            self._refuse_size()
+        elif self._awaits_head:
+            self._is_in_pieces = True
+            if self._deadline == math.inf and not self.transport.is_closing():
+                self._set_deadline(self.headers_timeout)
+
+    def _refuse_size(self) -> None:
+        """Refuse a head that is too large, or what stands around a body in chunks."""
+        logger.info("a request of %s has a head of more than %d bytes and is refused", self.client, MAX_HEAD_SIZE)
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_REFUSAL)
+        self.close()
 
     def on_message_begin(self) -> None:
         """Expect the rest of a head."""
@@ -116,15 +154,39 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self._awaits_head = True
+        if not self._awaits_head:
+            # The client has not been silent; the first head has its deadline from the connection.
+            self._deadline = math.inf
+            self._awaits_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        if not self._awaits_head:
+            # One behind a body in chunks: a request that was checked already must not get more headers.
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Begin with a request, or hold it until it has come as a whole."""
+        self._unfinished = 0
+        if self._is_in_pieces:
+            self._check_size()
         self._awaits_head = False
         self._deadline = math.inf
         self._is_handshake = self.parser.should_upgrade() and super()._should_upgrade()
         if not self._is_handshake and (self.parser.should_upgrade() or not self._hold()):
             self._begin()
+
+    def _check_size(self) -> None:
+        """Measure a head that has come in pieces; the first was not counted if another request stood in front of it."""
+        self._is_in_pieces = False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > MAX_HEAD_SIZE:
+            self._unfinished = size
+            raise ValueError(_TOO_LARGE.decode())  # it stops the parser
 
     def _should_upgrade(self) -> bool:
         # uvicorn asks several times.
@@ -190,11 +252,6 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             self._stall.cancel()
             self._stall = None
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Be told that the client asks for nothing more."""
-        if not self.transport.is_closing():
-            self.close()
-
     def shutdown(self) -> None:
         """Be told that uvicorn is about to stop."""
         super().shutdown()
@@ -243,7 +300,11 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
+        self._unfinished = 0
         if self._held is None:
+            if self._deadline != math.inf:
+                # It was answered before it has come as a whole: who still sends it is not silent.
+                self._set_deadline(self.timeout_keep_alive)
             super().on_body(body)
         else:
             self._body.append(body)
@@ -275,13 +336,28 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         else:
             cycle.begin()
 
-    def exchange_complete(self) -> None:
+    def on_response_complete(self) -> None:
         """Be told that a response was written: go on with the next request, or wait for one."""
-        if self.pipeline or self.flow.read_paused:
-            self.on_response_complete()
-            return
         self.server_state.total_requests += 1
-        self._set_deadline(self.timeout_keep_alive)
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            # Not now: it may be answered at once too, and the one behind it, each within the call of the one before.
+            self.loop.call_soon(self._start_next)
+            return
+        self.flow.resume_reading()
+        if not self._awaits_head:
+            # uvicorn has another timer for this, which a line break would stop for good.
+            self._set_deadline(self.timeout_keep_alive)
+
+    def _start_next(self) -> None:
+        if self.transport.is_closing():
+            return
+        cycle, app = self.pipeline.pop()
+        if not self.pipeline:
+            # Not earlier: with each response many more requests might come.
+            self.flow.resume_reading()
+        self._start_asgi_task(cycle, app)
 
     def _let_go(self) -> None:
         """Let ASGI have a request whose body has not come as a whole."""
@@ -300,8 +376,8 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             HTTPProtocol._default_headers = (headers, encoded)
         return encoded
 
-    def handle_websocket_upgrade(self) -> None:
-        """Hand a WebSocket handshake over."""
+    def handle_websocket_upgrade(self, rest: bytes = b"") -> None:
+        """Hand a WebSocket handshake over, and what has come behind it."""
         if self.cycle is not None and not self.cycle.response_complete:
             # The response would come in the middle of the WebSocket.
             logger.warning("a WebSocket handshake came before the response to the request before it")
@@ -310,6 +386,8 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         if self.ws_protocol_class is not WebSocketProtocol:
             self._begin()
             super().handle_websocket_upgrade()
+            if rest:
+                cast("asyncio.Protocol", self.transport.get_protocol()).data_received(rest)
             return
         self._forget_timer()
         self.connections.discard(self)
@@ -318,3 +396,5 @@ class HTTPProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         secure = self.scheme == "https"
         protocol.request_received(self.parser.get_method(), self.url, self.headers, self.client, secure=secure)
         self.transport.set_protocol(protocol)
+        if rest:
+            protocol.data_received(rest)

@@ -19,6 +19,7 @@ from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from antiphon.common.picows_protocol import feed
+from antiphon.common.tasks import is_cancelled_itself
 from antiphon.errors import HandshakeError
 from antiphon.server.engine import Admission
 from antiphon.server.request import Request, Response, is_header
@@ -39,6 +40,9 @@ logger: logging.Logger = logging.getLogger("antiphon.websocket")
 _LOW_WATER = 16384
 """Bytes that wait at least while a transport has it that its peer does not read. Source: asyncio, without TLS."""
 
+_MAX_EARLY_SIZE = 65536
+"""Bytes that are read of what a client sends before it is admitted. Clients send nothing then; what does come waits."""
+
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 426: b"Upgrade Required", 500: b"Internal Server Error"}
 
 
@@ -58,6 +62,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._next: asyncio.Protocol | WSProtocol | None = None
         self._early = bytearray()
+        self._is_full = False
         self._admitting: asyncio.Task[None] | None = None
         self._started = False
         self._stall: StallTimer | None = None
@@ -73,13 +78,21 @@ class WebSocketProtocol(asyncio.Protocol):
         if not self._started:
             self._on_request(data)
         elif self._next is None:
-            self._early += data
-            if len(self._early) > self._config.ws_max_size:
-                self._transport.close()
+            self._take_early(data)
         elif isinstance(self._next, asyncio.BufferedProtocol):
             feed(self._next, data)
         else:
             self._next.data_received(data)
+
+    def _take_early(self, data: bytes) -> None:
+        """Keep what comes before it is known who gets it."""
+        if self._transport.is_closing():
+            return
+        self._early += data
+        if len(self._early) > _MAX_EARLY_SIZE and not self._is_full:
+            # While it reads it sees the client leave, so it does not stop sooner.
+            self._is_full = True
+            self._transport.pause_reading()
 
     def eof_received(self) -> None:
         """Pass on that the peer sends no more."""
@@ -188,6 +201,11 @@ class WebSocketProtocol(asyncio.Protocol):
         except Exception:
             logger.exception("a WebSocket handshake failed")
             self._respond(Response(500))
+        except asyncio.CancelledError:
+            if is_cancelled_itself():
+                raise
+            logger.exception("a WebSocket handshake has waited for something that was cancelled")
+            self._respond(Response(500))
 
     async def _shake_hands(self, server: Server, request: Request) -> None:
         key = request.header(b"sec-websocket-key") or ""
@@ -238,6 +256,8 @@ class WebSocketProtocol(asyncio.Protocol):
         early, self._early = bytes(self._early), bytearray()
         if early:
             feed(protocol, early)
+        if self._is_full and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _respond(self, response: Response) -> None:
         """Answer without an upgrade, and close."""

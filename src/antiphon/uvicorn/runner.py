@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack, cast
 
 import uvicorn
 from uvicorn.config import LOG_LEVELS
+from uvicorn.lifespan.on import LifespanOn
 
 from antiphon.errors import ConfigurationError
 from antiphon.types import ASGIApp
@@ -24,16 +25,78 @@ _PATIENCE = 3
 """Seconds that a server that stops waits for connections to close."""
 
 
+class _Lifespan(LifespanOn):
+    """uvicorn does not remember the task in which the lifespan of the application runs."""
+
+    _task: asyncio.Task[Any] | None = None
+
+    async def main(self) -> None:
+        """Run the lifespan of the application."""
+        self._task = asyncio.current_task()
+        await super().main()
+
+    async def give_up(self) -> None:
+        """End a start that is under way; one that is over is to be shut down."""
+        if self._task is not None and not self.startup_event.is_set():
+            self.error_occurred = True  # there is nothing to shut down
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=_PATIENCE)
+
+
 class _Server(uvicorn.Server):
-    """uvicorn waits for pending polls when it stops; they end when the clients are disconnected first."""
+    """uvicorn waits for pending polls when it stops; they end when the clients are disconnected first.
+
+    And what it has begun when it is cancelled at its start, it leaves behind.
+    """
+
+    lifespan: Any
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.servers: list[asyncio.Server] = []
+
+    async def _serve(self, sockets: list[socket.socket] | None = None) -> None:
+        if not self.config.loaded:
+            self.config.load()
+        if self.config.lifespan_class is LifespanOn:
+            self.config.lifespan_class = _Lifespan
+        await super()._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        starting = asyncio.ensure_future(self._start(sockets))
+        try:
+            failure = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Cancelled amid the making of a listener, asyncio forgets it, but it is open. That does not take long.
+            if not self.lifespan.startup_event.is_set():
+                starting.cancel()
+            await asyncio.wait((starting,))
+            raise
+        if failure is not None:
+            raise failure
+
+    async def _start(self, sockets: list[socket.socket] | None) -> SystemExit | None:
+        try:
+            await super().startup(sockets)
+        except SystemExit as failure:
+            # Raised in a task, it would end the event loop.
+            return failure
+        return None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Nobody is to come back before the port is closed.
-        for listener in self.servers:
-            listener.close()
-        for mounted in find_servers(self.config.loaded_app):
-            await mounted.server.close()
+        if isinstance(self.lifespan, _Lifespan):
+            await self.lifespan.give_up()
+        await self.disconnect(sockets)
         await super().shutdown(sockets)
+
+    async def disconnect(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the ports, and the Socket.IO servers."""
+        # Nobody is to come back before the port is closed.
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        if self.config.loaded:
+            for mounted in find_servers(self.config.loaded_app):
+                await mounted.server.close()
 
 
 class ServeOptions(TypedDict, total=False):
@@ -119,12 +182,12 @@ class Runner:
         try:
             await self._server.serve(sockets)
         except SystemExit:
+            await self._server.disconnect(sockets)
             raise ConfigurationError(
                 f"cannot listen at {self._config.host}:{self._config.port}; the log of uvicorn says why"
             ) from None
         except asyncio.CancelledError:
-            if self._server.started:
-                await self._server.shutdown()
+            await self._server.shutdown(sockets)
             raise
 
     def stop(self) -> None:
