@@ -21,6 +21,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
@@ -43,7 +44,11 @@ __all__ = [
 
 
 class AntiphonError(Exception):
-    """Base of every exception that Antiphon raises."""
+    """Base of every exception that Antiphon raises. All of them can be pickled and copied."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What Exception has would call __init__ with the message, which not every class takes.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class ConfigurationError(AntiphonError):

@@ -90,3 +90,11 @@ def test_binary_messages_are_equal_if_their_data_is():
     assert Binary(b"a") != b"a"
     assert len({Binary(b"a"), Binary(b"a"), Binary(b"b")}) == 2
     assert repr(Binary(b"a")) == "Binary(b'a')"
+
+
+@pytest.mark.parametrize("encoded", [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"b"])
+def test_a_packet_of_one_byte_is_not_made_anew(encoded):
+    # A body may hold half a million of them.
+    packet = decode_text(encoded)
+    assert packet is decode_text(bytes([encoded[0]]))
+    assert packet == Packet(PacketType(4 if encoded == b"b" else int(encoded)), b"", encoded == b"b")

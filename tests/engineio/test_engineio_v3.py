@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from antiphon.engineio.packet import Binary, Packet, PacketType
@@ -133,3 +135,37 @@ def test_a_broken_binary_payload_is_refused(body, reason):
 
 def test_a_binary_payload_may_be_empty():
     assert binary_payload(b"") == []
+
+
+def test_very_many_packets_of_no_length_are_skipped_at_once():
+    # In a body of a megabyte there may be half a million, and a server does nothing else meanwhile.
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event == "c_call"
+
+    body = b"0:" * 1_000 + b"00:2:4a" + b"0:" * 1_000
+    sys.setprofile(count)
+    try:
+        packets = text_payload(body)
+    finally:
+        sys.setprofile(None)
+    assert packets == [Packet(MESSAGE, b"a")]
+    assert calls < 50
+
+
+@pytest.mark.parametrize(
+    "texts", [["😀", "a", "€"], ["\ufeff😀", "\ufeff"], ["a:😀:b", "3:4a"], ["\ue000\uffff", "\U0010ffff:"], ["", ":"]]
+)
+def test_lengths_are_right_whatever_characters_the_payload_has(texts):
+    packets = [b"4" + text.encode() for text in texts]
+    body, binary = encode_payload(packets, supports_binary=True)
+    assert not binary
+    assert text_payload(body) == [Packet(MESSAGE, text.encode()) for text in texts]
+
+
+@pytest.mark.parametrize("body", ["2:4😀1:2", "1:😀", "2:😀", "2:4😀😀", "3:4😀😀"])
+def test_a_character_outside_of_the_basic_plane_is_two_code_units(body):
+    with pytest.raises(PacketError):
+        text_payload(body.encode())

@@ -28,8 +28,8 @@ def build(**options: object) -> tuple[Server, list[tuple[str, str | None]]]:
 async def test_a_silent_websocket_is_pinged_then_closed(serve: Serve) -> None:
     io, reasons = build()
     server = serve(io)
+    began = time.monotonic()
     async with raw_websocket(server) as peer:
-        began = time.monotonic()
         await peer.join()
         assert await peer.read_text() == "2"
         pinged = time.monotonic()
@@ -84,7 +84,7 @@ SIGNS_OF_LIFE = {"text": '42["x"]', "binary": b"binary", "another packet": "6"}
 @pytest.mark.parametrize("sign", SIGNS_OF_LIFE)
 async def test_a_pong_may_be_late_behind_other_packets(serve: Serve, sign: str) -> None:
     """As in the official server: a packet that is not the pong starts the time for it anew, once."""
-    timeout = 1.0
+    timeout = 2.0
     io, reasons = build(ping_timeout=timeout)
     async with serve(io).websocket() as websocket:
         await receive(websocket)
@@ -105,7 +105,7 @@ async def test_a_pong_may_be_late_behind_other_packets(serve: Serve, sign: str) 
 
 
 async def test_so_it_may_over_polling(serve: Serve) -> None:
-    timeout = 1.0
+    timeout = 2.0
     io, reasons = build(ping_timeout=timeout)
     peer = await serve(io).open_polling()
     await peer.send("40")
@@ -121,7 +121,7 @@ async def test_so_it_may_over_polling(serve: Serve) -> None:
 @ONE_WAY
 async def test_a_pong_is_awaited_as_before_when_the_packets_are_looked_at(serve: Serve) -> None:
     """Listeners of an Engine.IO session stand in the way of its packets: they see each of them once, at any time."""
-    io, reasons = build(ping_timeout=1.0)
+    io, reasons = build(ping_timeout=2.0)
     seen: list[bytes] = []
     async with serve(io).websocket() as websocket:
         await receive(websocket)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import orjson
 import pytest
 
 from antiphon.errors import ConfigurationError, EncodeError, PacketError
+from antiphon.socketio import json_parser
 from antiphon.socketio.json_parser import DEFAULT_MAX_ATTACHMENTS, JSONDecoder, JSONParser
 from antiphon.socketio.packet import MAX_ACK_ID, RESERVED_EVENTS, Packet, PacketType
 from antiphon.socketio.parser import Encoded
@@ -350,6 +352,75 @@ def test_default_may_refuse():
 
     with pytest.raises(EncodeError, match="not today"):
         encode_argument({1, 2}, default=refuse)
+
+
+class Odd:
+    """What no library knows."""
+
+
+# orjson meets Odd at first; behind a huge integer and half of a surrogate pair it is json that does.
+WITH_ODD = [["a", b"secret", Odd()], ["a", b"secret", 2**70, Odd()], ["a", b"secret", "\ud83d", [Odd()]]]
+
+ENCODERS = [
+    lambda parser, data: parser.encode(Packet(EVENT, "/", data)),
+    lambda parser, data: parser.encode_data(b"4", EVENT, b"", data),
+    lambda parser, data: parser.encode_payload(data),
+    lambda parser, data: parser.dumps(data),
+]
+
+
+@pytest.mark.parametrize("data", WITH_ODD)
+@pytest.mark.parametrize("encode_it", ENCODERS)
+@pytest.mark.parametrize(
+    "error", [TypeError("why"), ValueError("why"), KeyError("why"), RecursionError("why"), OSError("why")]
+)
+def test_whatever_default_raises_is_an_encode_error_and_leaves_no_attachment_behind(data, encode_it, error):
+    def default(value):
+        raise error
+
+    parser = JSONParser(default=default)
+    with pytest.raises(EncodeError, match="why") as caught:
+        encode_it(parser, data)
+    assert caught.value.__cause__ is error
+    assert parser.encode_payload(["b"]) == b'["b"]'
+    assert parser.encode(Packet(EVENT, "/", ["b"])) == Encoded(b'2["b"]')
+
+
+@pytest.mark.parametrize("data", WITH_ODD)
+@pytest.mark.parametrize("encode_it", ENCODERS)
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_in_default_is_let_through_and_leaves_no_attachment_behind(data, encode_it, interrupt):
+    interrupts = [interrupt("once")]
+
+    def default(value):
+        raise interrupts.pop()
+
+    parser = JSONParser(default=default)
+    with pytest.raises(interrupt, match="once"):
+        encode_it(parser, data)
+    assert parser.encode_payload(["b"]) == b'["b"]'
+
+
+@pytest.mark.parametrize("encode_it", ENCODERS)
+def test_an_interrupt_while_orjson_works_leaves_no_attachment_behind(encode_it, monkeypatch):
+    def interrupted(data, hook, options):
+        orjson.dumps(data, hook, options)
+        raise KeyboardInterrupt
+
+    parser = JSONParser()
+    with monkeypatch.context() as patch:
+        patch.setattr(json_parser, "_dumps", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            encode_it(parser, ["a", b"secret"])
+    assert parser.encode_payload(["b"]) == b'["b"]'
+
+
+def test_an_exception_that_is_no_refusal_is_named():
+    def default(value):
+        return {}[type(value)]
+
+    with pytest.raises(EncodeError, match="cannot be sent as JSON: KeyError"):
+        JSONParser(default=default).encode_payload(["a", Odd()])
 
 
 def test_the_layer_below_may_put_something_in_front():

@@ -16,5 +16,5 @@ def shortened(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text, or its beginning, in quotation marks, and on one line."""
-    return repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}… ({len(text)} characters)"
+    """Return a text, or its beginning, on one line; in quotation marks if not all of it can be printed."""
+    return shortened(text if text.isprintable() else repr(text))

@@ -83,7 +83,14 @@ NOOP = b"6"
 PROBE_PING = b"2probe"
 PROBE_PONG = b"3probe"
 
+_MESSAGE = PacketType.MESSAGE  # Python 3.11 looks members of an enumeration up slowly
+
 _TYPES = {b"%d" % kind: kind for kind in PacketType}
+
+# A body may hold half a million of these.
+_BARE = {encoded: Packet(kind) for encoded, kind in _TYPES.items()} | {b"b": Packet(_MESSAGE, binary=True)}
+
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 def decode_text(encoded: bytes) -> Packet:
@@ -92,11 +99,13 @@ def decode_text(encoded: bytes) -> Packet:
     Raises:
         PacketError: the type is not one of ``0`` to ``6``, or there is no type at all; or the base64 is none.
     """
+    if len(encoded) == 1 and encoded in _BARE:
+        return _BARE[encoded]
     kind = _TYPES.get(encoded[:1])
     if kind is None:
         if encoded[:1] == b"b":
             # Clients with ``forceBase64`` send binary so over WebSocket, too.
-            return Packet(PacketType.MESSAGE, decode_base64(encoded[1:]), binary=True)
+            return Packet(_MESSAGE, decode_base64(encoded[1:]), binary=True)
         raise PacketError(f"unknown Engine.IO packet type {encoded[:1]!r}")
     return Packet(kind, encoded[1:])
 
@@ -107,7 +116,7 @@ def decode_base64(encoded: bytes) -> bytes:
     Raises:
         PacketError: what is left cannot be base64 of anything.
     """
-    data = encoded.replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+    data = encoded.translate(_URL_SAFE).rstrip(b"=")
     try:
         return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
     except binascii.Error as error:

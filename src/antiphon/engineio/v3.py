@@ -8,6 +8,7 @@ Source: Engine.IO protocol 3, "Encoding".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from antiphon.engineio.packet import Binary, Packet, PacketType, WirePacket, decode_base64, encode_base64
@@ -21,6 +22,13 @@ BINARY_MESSAGE = b"\x04"
 
 _STRING, _BINARY, _END = 0, 1, 255
 _MAX_DIGITS = 16
+_KINDS = tuple(PacketType)
+
+# Its digits are the bytes 0 to 9; whatever else there is must not look like a digit.
+_TO_DIGITS = b"0123456789".ljust(256, b"x")
+
+_NOTHING = re.compile("(?:0{1,16}:)+")
+"""Packets of no length."""
 
 
 def decode_text(encoded: bytes) -> Packet:
@@ -41,9 +49,9 @@ def decode_binary(encoded: bytes) -> Packet:
     Raises:
         PacketError: it is empty, or the type is unknown.
     """
-    if not encoded or encoded[0] > PacketType.NOOP:
+    if not encoded or encoded[0] >= len(_KINDS):
         raise PacketError(f"unknown Engine.IO packet type {encoded[:1]!r}")
-    return Packet(PacketType(encoded[0]), encoded[1:], binary=True)
+    return Packet(_KINDS[encoded[0]], encoded[1:], binary=True)
 
 
 def decode_payload(body: bytes, *, binary: bool) -> Iterator[Packet]:
@@ -61,31 +69,44 @@ def decode_payload(body: bytes, *, binary: bool) -> Iterator[Packet]:
 
 def _decode_text_payload(body: bytes) -> Iterator[Packet]:
     try:
-        units = body.decode("utf-8").encode("utf-16-le")
+        text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PacketError(f"invalid UTF-8 in a payload: {error.reason}") from None
-    if not units:
+    if not text:
         raise PacketError("empty payload")
-    colon = ":".encode("utf-16-le")
+    if len(text.encode("utf-16-le")) > 2 * len(text):
+        text = _code_units(text)
     position = 0
-    while position < len(units):
-        # An aligned search: the two bytes of a colon may also straddle two code units.
-        end = units.find(colon, position, position + 2 * _MAX_DIGITS + 2)
-        while end != -1 and end % 2:
-            end = units.find(colon, end + 1, position + 2 * _MAX_DIGITS + 2)
-        digits = units[position : max(end, position)].decode("utf-16-le", "replace")
+    while position < len(text):
+        end = text.find(":", position, position + _MAX_DIGITS + 1)
+        digits = text[position : max(end, position)]
         if not digits.isascii() or not digits.isdigit():
             raise PacketError("a packet of the payload does not start with its length")
-        start = end + 2
-        position = start + 2 * int(digits)
-        if position > len(units):
+        start = end + 1
+        size = int(digits)
+        position = start + size
+        if position > len(text):
             raise PacketError("a packet of the payload is shorter than its length says")
+        if size:
+            yield decode_text(_encode_units(text[start:position]))
+        elif (nothing := _NOTHING.match(text, position)) is not None:
+            position = nothing.end()
+
+
+def _code_units(text: str) -> str:
+    """Make a text of the UTF-16 code units of another, so that lengths count characters."""
+    return "".join(map(chr, memoryview(text.encode("utf-16")[2:]).cast("H")))
+
+
+def _encode_units(units: str) -> bytes:
+    try:
+        return units.encode()
+    except UnicodeEncodeError:
+        # There are surrogates, in pairs as long as no length cuts one in two.
         try:
-            encoded = units[start:position].decode("utf-16-le").encode("utf-8")
+            return units.encode("utf-16", "surrogatepass").decode("utf-16").encode()
         except UnicodeDecodeError:
             raise PacketError("the length of a packet cuts a character in two") from None
-        if encoded:
-            yield decode_text(encoded)
 
 
 def _decode_binary_payload(body: bytes) -> Iterator[Packet]:
@@ -93,11 +114,11 @@ def _decode_binary_payload(body: bytes) -> Iterator[Packet]:
     while position < len(body):
         kind = body[position]
         end = body.find(_END, position + 1, position + 2 + _MAX_DIGITS)
-        digits = body[position + 1 : max(end, 0)]
-        if kind not in (_STRING, _BINARY) or not digits or max(digits) > 9:
+        digits = body[position + 1 : max(end, 0)].translate(_TO_DIGITS)
+        if kind not in (_STRING, _BINARY) or not digits.isdigit():
             raise PacketError("a packet of the payload does not start with its kind and length")
         start = end + 1
-        position = start + int("".join(map(str, digits)))
+        position = start + int(digits)
         if position > len(body):
             raise PacketError("a packet of the payload is shorter than its length says")
         yield decode_text(body[start:position]) if kind == _STRING else decode_binary(body[start:position])

@@ -9,16 +9,17 @@ Source: Engine.IO protocol 4, "HTTP long-polling"; JavaScript: ``Polling`` and `
 from __future__ import annotations
 
 import asyncio
+import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeAlias
 from urllib.parse import parse_qs
 
 import orjson
 
 from antiphon.engineio import v3
-from antiphon.engineio.packet import CLOSE, MESSAGE, NOOP, PacketType, WirePacket
-from antiphon.engineio.payload import SEPARATOR, decode_payload, encode_payload
+from antiphon.engineio.packet import CLOSE, MESSAGE, NOOP, Packet, PacketType, WirePacket, decode_text
+from antiphon.engineio.payload import SEPARATOR, encode_payload
 from antiphon.errors import PacketError
 from antiphon.server.compression import compress_body
 from antiphon.server.fanout import Flusher, Message
@@ -38,12 +39,18 @@ Body: TypeAlias = Callable[[], Awaitable[bytes | None]]
 
 _OCTETS: Final = "application/octet-stream"
 
+_SLICE: Final = 1_000
+"""So many packets of a body are taken in one turn of the loop: a megabyte may hold half a million."""
+
+_CLOSE_TYPE: Final = PacketType.CLOSE  # Python 3.11 looks members of an enumeration up slowly
+
 
 class Polling(Transport):
     """Long-polling for one session."""
 
-    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol", "_reader",
-                 "_size", "_supports_binary", "_unsent", "_waiters", "close_code", "heard", "owner")  # fmt: skip
+    __slots__ = ("_closed", "_closing", "_compress", "_flusher", "_jsonp", "_options", "_poll", "_protocol",
+                 "_reader", "_size", "_supports_binary", "_taking", "_unsent", "_waiters", "close_code", "heard",
+                 "owner")  # fmt: skip
 
     name: TransportName = "polling"
 
@@ -60,6 +67,7 @@ class Polling(Transport):
         self._compress = False
         self._poll: tuple[Request, Respond] | None = None
         self._reader: asyncio.Task[object] | None = None
+        self._taking = False
         self.heard: bool = False
         self._closed = False
         self._closing = False
@@ -220,20 +228,37 @@ class Polling(Transport):
             return Response(400)
         finally:
             self._reader = None
-        return data if isinstance(data, Response) else self._take(request, data)
+        return data if isinstance(data, Response) else await self._take_in_slices(request, data)
+
+    async def _take_in_slices(self, request: Request, data: bytes) -> Response:
+        """Take a body, and let others have their turn if its packets are many."""
+        packets = self._unpack(request, data)
+        self._taking = True
+        try:
+            while (taken := not self._closed and self._receive(packets, _SLICE)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            # The session cannot go on with a gap.
+            self.owner.transport_failed(self, "data request connection closed prematurely")
+            raise
+        finally:
+            self._taking = False
+        return self._acknowledge(request) if taken else Response(400)
 
     def data(self, request: Request, body: bytes) -> Response:
-        """Take the whole body of a POST request."""
+        """Take the whole body of a POST request, all in one turn: it has come in one read from the network."""
         refused = self._refuse_data(request)
         if refused is not None:
             return refused
         if len(body) > self._options.max_http_buffer_size:
             return Response(413)
-        return self._take(request, body)
+        packets = self._unpack(request, body)
+        taken = not self._closed and self._receive(packets)
+        return self._acknowledge(request) if taken else Response(400)
 
     def _refuse_data(self, request: Request) -> Response | None:
         """Answer a POST request of which nothing needs to be read."""
-        if self._reader is not None:
+        if self._reader is not None or self._taking:
             self.owner.transport_failed(self, "data request overlap from client")
             return Response(400)
         if self._protocol == 4 and request.header(b"content-type") == _OCTETS:
@@ -241,14 +266,7 @@ class Polling(Transport):
             return Response(400)
         return None
 
-    def _take(self, request: Request, data: bytes) -> Response:
-        if not self.heard:
-            self.heard = True
-            if self._unsent and self._poll is not None:
-                self._flusher.add(self)
-        binary = self._protocol == 3 and request.header(b"content-type") == _OCTETS
-        if self._closed or not self._receive(data, binary=binary):
-            return Response(400)
+    def _acknowledge(self, request: Request) -> Response:
         # text/html because some browsers offer text/plain as a download.
         return self._finish(request, Response(200, b"ok", {"content-type": "text/html"}))
 
@@ -266,29 +284,43 @@ class Polling(Transport):
             return Response(400)
         return b"".join(pieces)
 
-    def _receive(self, data: bytes, *, binary: bool) -> bool:
-        """Hand the packets of a body over; False if one was none."""
+    def _unpack(self, request: Request, data: bytes) -> Iterator[Packet | bytes]:
+        """Begin with a body; the packets are decoded as they are taken."""
+        if not self.heard:
+            self.heard = True
+            if self._unsent and self._poll is not None:
+                self._flusher.add(self)
+        binary = self._protocol == 3 and request.header(b"content-type") == _OCTETS
         if self._jsonp is not None:
             data = _unwrap_jsonp(data)
         elif not binary:
             data = _repair(data)
+        return v3.decode_payload(data, binary=binary) if self._protocol == 3 else _split(data)
+
+    def _receive(self, packets: Iterator[Packet | bytes], most: float = math.inf) -> bool | None:
+        """Hand so many packets of a body over.
+
+        Returns:
+            True if all were taken that are wanted, None if there may be more, False if one was none.
+        """
+        owner = self.owner
         try:
-            if self._protocol == 4 and data[:1] == MESSAGE and SEPARATOR not in data:
-                # One message, as in nearly all bodies: it goes the way that it would go on a WebSocket.
-                self.owner.receive_text(data)
-                return True
-            packets = v3.decode_payload(data, binary=binary) if self._protocol == 3 else decode_payload(data)
-            for packet in packets:
-                if packet.type is PacketType.CLOSE:
+            for count, packet in enumerate(packets, 1):
+                if isinstance(packet, bytes):
+                    owner.receive_text(packet)
+                elif packet.type is _CLOSE_TYPE:
                     # The pending poll ends with a noop, as the client closes of its own will.
                     self.release()
-                    self.owner.transport_closed(self)
+                    owner.transport_closed(self)
                     return True
-                self.owner.receive_packet(packet)
+                elif not self._closing:
+                    owner.receive_packet(packet)
                 if self._closed:
-                    break
+                    return True
+                if count == most:
+                    return None
         except PacketError as error:
-            self.owner.receive_error(error)
+            owner.receive_error(error)
             return False
         return True
 
@@ -352,6 +384,12 @@ class Polling(Transport):
         """Do not wait for the rest of a body that nobody wants."""
         if self._reader is not None and self._reader is not asyncio.current_task():
             self._reader.cancel()
+
+
+def _split(body: bytes) -> Iterator[Packet | bytes]:
+    """Yield the packets of a body. Text messages stay as they are, to go the way that they would go on a WebSocket."""
+    for encoded in body.split(SEPARATOR):
+        yield encoded if encoded[:1] == MESSAGE else decode_text(encoded)
 
 
 def _repair(body: bytes) -> bytes:

@@ -31,6 +31,9 @@ _MAX_DEPTH: Final = 1024
 _BINARY: Final = (bytes, bytearray, memoryview)
 _EVENT_BRACKET: Final = b"2["
 
+_REFUSALS: Final = (TypeError, ValueError, RecursionError)
+"""What says in its text why data cannot be encoded; of other exceptions the name says more."""
+
 _OPTIONS = orjson.OPT_UTC_Z
 _SLOW_OPTIONS = _OPTIONS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
@@ -43,7 +46,8 @@ class JSONParser:
 
     Args:
         max_attachments: how many attachments a received packet may have.
-        default: called with an object that JSON does not know; returns one that it knows, or raises TypeError.
+        default: called with an object that JSON does not know; returns one that it knows, or raises TypeError. Whatever
+            it raises becomes an EncodeError.
 
     Raises:
         ConfigurationError: ``max_attachments`` is not a number of at least 0.
@@ -115,8 +119,12 @@ class JSONParser:
         """
         try:
             text = _dumps(data, self._hook, _OPTIONS)
-        except TypeError:
-            text = self._dumps_slowly(data)
+        except TypeError as error:
+            text = self._dumps_slowly(data, error)
+        except BaseException:
+            # Or the next packet would carry what was taken out of this one, to whomever it goes.
+            self._attachments = []
+            raise
         if self._attachments:
             attachments, self._attachments = self._attachments, []
             return Encoded(text, attachments)
@@ -126,33 +134,45 @@ class JSONParser:
         """Encode a payload; its attachments wait in ``_attachments``."""
         try:
             return _dumps(data, self._hook, _OPTIONS)
-        except TypeError:
-            return self._dumps_slowly(data)
+        except TypeError as error:
+            return self._dumps_slowly(data, error)
+        except BaseException:
+            self._attachments = []
+            raise
 
-    def _dumps_slowly(self, data: object) -> bytes:
+    def _dumps_slowly(self, data: object, refusal: TypeError) -> bytes:
         """Encode what orjson refuses at first: keys that are no strings, numpy, lone surrogates, huge integers."""
         try:
+            _raise_interrupt(refusal)
+            return self._dumps_somehow(data)
+        except BaseException as error:
             self._attachments = []
+            if not isinstance(error, Exception):
+                raise
+            reason = str(error) if isinstance(error, _REFUSALS) else repr(error)
+            raise EncodeError(f"the data cannot be sent as JSON: {reason}") from error
+
+    def _dumps_somehow(self, data: object) -> bytes:
+        """Encode with orjson, or with ``json`` if that is what it takes. Whatever goes wrong is raised."""
+        self._attachments = []
+        try:
             return _dumps(data, self._hook, _SLOW_OPTIONS)
         except TypeError as error:
+            _raise_interrupt(error)
             # The cause is what the hook raised, and says more.
-            reason = str(error.__cause__ or error)
-        try:
-            if "surrogates" in reason or "64-bit" in reason:
-                self._attachments = []
-                text = json.dumps(_without_nan(data), default=self._simplify, separators=(",", ":"))
-                return text.encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            reason = str(error)
+            cause = error.__cause__ or error
+        if "surrogates" not in str(cause) and "64-bit" not in str(cause):
+            raise cause
         self._attachments = []
-        raise EncodeError(f"the data cannot be sent as JSON: {reason}")
+        return json.dumps(_without_nan(data), default=self._simplify, separators=(",", ":")).encode()
 
     def _simplify(self, value: object) -> object:
         """Make of what orjson knows and ``json`` does not (a datetime, say) what both know."""
         count = len(self._attachments)
         try:
             return _loads(_dumps(value, self._hook, _SLOW_OPTIONS))
-        except TypeError:
+        except TypeError as error:
+            _raise_interrupt(error)
             del self._attachments[count:]
             return _without_nan(self._on_unknown(value))
 
@@ -170,6 +190,13 @@ class JSONParser:
         if callable(value):
             raise TypeError("a function is not data; for an answer use emit_with_ack, or emit(..., ack=function)")
         raise TypeError(f"{type(value).__name__} is unknown to JSON; convert it first, or give the parser a default")
+
+
+def _raise_interrupt(error: TypeError) -> None:
+    """Raise what orjson has wrapped in its own error though it is none: a KeyboardInterrupt, say."""
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, Exception):
+        raise cause
 
 
 class JSONDecoder:

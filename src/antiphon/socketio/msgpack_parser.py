@@ -7,6 +7,7 @@ Source: JavaScript, ``socket.io-msgpack-parser`` 3.0 and its ``notepack.io`` 2.2
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -24,6 +25,10 @@ _MAY_LACK_DATA: Final = frozenset({PacketType.CONNECT, PacketType.DISCONNECT})
 
 _UNDEFINED_OR_DATE: Final = 0
 _FIXEXT_SIZES: Final = frozenset({1, 2, 4, 8, 16})
+_DATE_SIZE: Final = 8
+_EXT: Final = re.compile(rb"[\xC7-\xC9]")
+"""The heads of ext 8, 16 and 32. Where there is no such byte, every extension is a fixext."""
+
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 # ormsgpack says nothing about bytes after the value. So the message is decoded as the first half of a pair whose other
@@ -42,12 +47,13 @@ class MsgPackParser:
 
     Args:
         default: called with an object that MessagePack does not know; returns one that it knows, or raises TypeError.
+            Whatever it raises becomes an EncodeError.
 
     Raises:
         ConfigurationError: ormsgpack is not installed.
     """
 
-    __slots__ = ("_default", "_ext", "_options", "_pack", "_refusal", "_unpack")
+    __slots__ = ("_default", "_ext", "_failure", "_options", "_pack", "_unpack")
 
     def __init__(self, *, default: Callable[[object], object] | None = None) -> None:
         try:
@@ -59,7 +65,7 @@ class MsgPackParser:
         self._unpack = ormsgpack.unpackb
         self._ext = ormsgpack.Ext
         self._options = ormsgpack.OPT_PASSTHROUGH_DATETIME | ormsgpack.OPT_SERIALIZE_NUMPY
-        self._refusal = ""
+        self._failure: BaseException | None = None
 
     def decoder(self) -> MsgPackDecoder:
         """Make the decoder of a new connection."""
@@ -89,38 +95,47 @@ class MsgPackParser:
 
     def _pack_slowly(self, message: object) -> bytes:
         """Encode what ormsgpack refuses at first: keys that are no text, and views with gaps."""
-        self._refusal = ""
-        try:
-            return self._pack(_plain(message), self._on_unknown, self._options)
-        except TypeError as error:
-            reason = self._refusal or str(error)
-        except RecursionError:
+        failure = self._take_failure()
+        if failure is None or isinstance(failure, Exception):
+            try:
+                return self._pack(_plain(message), self._on_unknown, self._options)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the data cannot be sent
+                failure = self._take_failure() or error
+        if not isinstance(failure, Exception):
+            raise failure
+        reason = str(failure) if isinstance(failure, TypeError | ValueError) else repr(failure)
+        if isinstance(failure, RecursionError):
             reason = "it is nested too deeply"
-        if "64-bit" in reason:
+        elif "64-bit" in reason:
             reason = "an integer needs more than 64 bits; send it as text"
-        raise EncodeError(f"the data cannot be sent as MessagePack: {reason}")
+        raise EncodeError(f"the data cannot be sent as MessagePack: {reason}") from failure
+
+    def _take_failure(self) -> BaseException | None:
+        failure, self._failure = self._failure, None
+        return failure
 
     def _on_unknown(self, value: object) -> object:
         """Return what stands for a value that ormsgpack does not know.
 
-        ormsgpack swallows the exceptions raised here; the message waits in ``_refusal``.
+        ormsgpack swallows the exceptions raised here; the latest waits in ``_failure``.
         """
+        try:
+            return self._replace(value)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _replace(self, value: object) -> object:
         if isinstance(value, datetime):
             return self._ext(_UNDEFINED_OR_DATE, _milliseconds(value).to_bytes(8, "big", signed=True))
         if isinstance(value, date | time):
             return value.isoformat()
-        try:
-            if self._default is not None:
-                return self._default(value)
-        except TypeError as error:
-            self._refusal = str(error)
-            raise
+        if self._default is not None:
+            return self._default(value)
         if callable(value):
-            self._refusal = "a function is not data; for an answer use emit_with_ack, or emit(..., ack=function)"
-        else:
-            name = type(value).__name__
-            self._refusal = f"{name} is unknown to MessagePack; convert it first, or give the parser a default"
-        raise TypeError(self._refusal)
+            raise TypeError("a function is not data; for an answer use emit_with_ack, or emit(..., ack=function)")
+        name = type(value).__name__
+        raise TypeError(f"{name} is unknown to MessagePack; convert it first, or give the parser a default")
 
 
 class MsgPackDecoder:
@@ -145,7 +160,9 @@ class MsgPackDecoder:
         Raises:
             PacketError: it is not a packet.
         """
-        message = self._decode_fast(data)
+        message = self._decode_fast(data, _on_extension)
+        if message is None and _EXT.search(data) is None:
+            message = self._decode_fast(data, _on_fixed_extension)
         if message is not None:
             return _to_packet(message)
         exact = notepack.decode(data)
@@ -153,13 +170,13 @@ class MsgPackDecoder:
             raise PacketError("a packet must be a map")
         return _to_packet(exact)
 
-    def _decode_fast(self, data: bytes) -> dict[str, object] | None:
+    def _decode_fast(self, data: bytes, on_extension: Callable[[int, bytes], object]) -> dict[str, object] | None:
         """Return the message; None if it is broken, or something about it is for the exact decoder to tell."""
         pair = b"%b%b%b" % (_PAIR, data, _END)
         if pair.find(_MARK) != len(pair) - len(_MARK):
             return None
         try:
-            message, end = self._unpack(pair, ext_hook=_on_extension)
+            message, end = self._unpack(pair, ext_hook=on_extension)
         except ValueError:
             return None
         # A value of None was nil, which may not be, or undefined, which is as good as absent.
@@ -204,6 +221,15 @@ def _on_extension(kind: int, data: bytes) -> object:
     if len(data) in _FIXEXT_SIZES:
         raise ValueError("a fixext or an ext")
     return data
+
+
+def _on_fixed_extension(kind: int, data: bytes) -> object:
+    """Return what a fixext means. As a key, and in the outermost map, ``undefined`` is left to the exact decoder."""
+    if kind == 0 and len(data) == 1:
+        return None
+    if kind == 0 and len(data) == _DATE_SIZE:
+        return notepack.from_milliseconds(int.from_bytes(data, "big", signed=True))
+    return [kind, data]
 
 
 def _milliseconds(moment: datetime) -> int:

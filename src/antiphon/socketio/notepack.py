@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -24,9 +23,28 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DEPTH: Final = 1022
 """How deep arrays and maps may be nested; the limit of ormsgpack."""
 
-
 _UNDEFINED: Final = object()
 """``undefined``, while it is not yet known what it stands in."""
+
+_LEFT_OUT: Final = object()
+"""The key in the outermost map of what is not to be there."""
+
+_LONGER: Final = object()
+
+# What a byte means that is a whole value by itself.
+_VALUES: Final[tuple[object, ...]] = (
+    *range(0x80),
+    *[_LONGER] * 0x20,
+    "",
+    *[_LONGER] * 0x1F,
+    None,
+    _LONGER,
+    False,
+    True,
+    *[_LONGER] * 0x1C,
+    *range(-0x20, 0),
+)
+
 
 _NUMBERS: Final = {
     0xCA: struct.Struct(">f"),
@@ -40,11 +58,25 @@ _NUMBERS: Final = {
     0xD2: struct.Struct(">i"),
     0xD3: struct.Struct(">q"),
 }
-_CONSTANTS: Final = {0xC0: None, 0xC2: False, 0xC3: True}
+_KIND: Final = struct.Struct(">b")
 _FIXEXT: Final = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
+_EXTENSIONS: Final = frozenset({0xC7, 0xC8, 0xC9})
+_TEXTS: Final = frozenset({0xD9, 0xDA, 0xDB})
+_WIDTHS: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+"""How many bytes the length of a binary, an extension or a text has."""
+
+_HEADS: Final[dict[int, tuple[int, type[list[Any]] | type[dict[Any, Any]]]]] = {
+    0xDC: (2, list),
+    0xDD: (4, list),
+    0xDE: (2, dict),
+    0xDF: (4, dict),
+}
+"""How many bytes the size of an array or a map has."""
+
+_TOO_EARLY: Final = "invalid MessagePack: it ends too early"
 
 
-def decode(data: bytes) -> object:
+def decode(data: bytes) -> object:  # noqa: C901, PLR0912, PLR0915 - a million values may come
     """Decode one value.
 
     Arrays become lists, maps dicts with text as keys, dates aware datetimes in UTC, an unknown extension the list of
@@ -54,23 +86,104 @@ def decode(data: bytes) -> object:
     Raises:
         PacketError: it is not one whole value, or is nested too deeply.
     """
-    reader = _Reader(data)
-    stack: list[_Frame] = []
-    while True:
-        value, size = reader.read()
-        if size:
-            if len(stack) == MAX_DEPTH:
-                raise PacketError("invalid MessagePack: nested too deeply")
-            stack.append(_Frame(value, size, outermost=not stack))
-            continue
-        # A whole value goes into the container that waits for it; one that is full thereby is a whole value, too.
-        while stack and stack[-1].add(value):
-            value = stack.pop().container
-        if not stack:
-            break
-    if reader.position != len(data):
-        raise PacketError(f"invalid MessagePack: {len(data) - reader.position} trailing bytes")
-    return None if value is _UNDEFINED else value
+    position = 0
+    outermost: list[Any] = []
+    # What takes the next value, and how many it still takes; behind it, in the stack, those that go on afterwards.
+    container: Any = outermost
+    is_map, left = False, 1
+    stack: list[tuple[Any, bool, int]] = []
+    key: Any = None
+    try:
+        while left:
+            prefix = data[position]
+            position += 1
+            size = 0
+            value: Any = _VALUES[prefix]
+            if value is _LONGER:
+                if prefix < 0xA0:
+                    size = prefix & 0x0F
+                    value = {} if prefix < 0x90 else []
+                elif prefix < 0xC0:
+                    start, position = position, position + (prefix & 0x1F)
+                    value = str(data[start:position], "utf-8")
+                elif prefix in _HEADS:
+                    width, make = _HEADS[prefix]
+                    value = make()
+                    start, position = position, position + width
+                    size = int.from_bytes(data[start:position], "big")
+                else:
+                    value, position = _read_long(prefix, data, position)
+                    if value is _UNDEFINED:
+                        value = "undefined" if is_map and key is None else None
+                        if is_map and key is not None and len(stack) == 1:
+                            container.pop(key, None)
+                            key = _LEFT_OUT
+            if not is_map:
+                container.append(value)
+            elif key is None:
+                key = value if type(value) is str else key_text(value)
+                if key is None:
+                    raise PacketError("invalid MessagePack: a key of a map is not text")
+                continue
+            else:
+                container[key] = value
+                key = None
+            left -= 1
+            if size:
+                if len(stack) == MAX_DEPTH:
+                    raise PacketError("invalid MessagePack: nested too deeply")
+                stack.append((container, is_map, left))
+                container, is_map, left = value, type(value) is dict, size
+            while not left and stack:
+                container, is_map, left = stack.pop()
+    except (IndexError, struct.error):
+        raise PacketError(_TOO_EARLY) from None
+    except UnicodeDecodeError as error:
+        raise PacketError(f"invalid MessagePack: {error.reason} in a text") from None
+    if position > len(data):
+        raise PacketError(_TOO_EARLY)
+    if position < len(data):
+        raise PacketError(f"invalid MessagePack: {len(data) - position} trailing bytes")
+    value = outermost[0]
+    if type(value) is dict:
+        value.pop(_LEFT_OUT, None)
+    return value
+
+
+def _read_long(prefix: int, data: bytes, position: int) -> tuple[object, int]:
+    """Read a number, a long text, binary or an extension; return it and where it ends."""
+    number = _NUMBERS.get(prefix)
+    if number is not None:
+        return number.unpack_from(data, position)[0], position + number.size
+    if prefix in _FIXEXT:
+        return _fixed_extension(_FIXEXT[prefix], data, position)
+    if prefix not in _WIDTHS:
+        raise PacketError(f"invalid MessagePack: a byte {prefix:#x} that begins nothing")
+    start = position + _WIDTHS[prefix]
+    size = int.from_bytes(data[position:start], "big")
+    kind = 0
+    if prefix in _EXTENSIONS:
+        kind = _KIND.unpack_from(data, start)[0]
+        start += 1
+    end = start + size
+    if end > len(data):
+        raise PacketError(_TOO_EARLY)
+    taken = data[start:end]
+    if prefix in _TEXTS:
+        return str(taken, "utf-8"), end
+    return taken if kind == 0 else [kind, taken], end
+
+
+def _fixed_extension(size: int, data: bytes, position: int) -> tuple[object, int]:
+    kind = _KIND.unpack_from(data, position)[0]
+    start, end = position + 1, position + 1 + size
+    if end > len(data):
+        raise PacketError(_TOO_EARLY)
+    if kind == 0 and size == 1:
+        return _UNDEFINED, end
+    if kind == 0 and size == 8:
+        return from_milliseconds(int.from_bytes(data[start:end], "big", signed=True)), end
+    return [kind, data[start:end]], end
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
@@ -106,128 +219,3 @@ def _number_text(number: float) -> str:
     if math.isinf(number):
         return "Infinity" if number > 0 else "-Infinity"
     return str(int(number)) if number.is_integer() and abs(number) < 1e21 else repr(number)
-
-
-class _Frame:
-    """An array or a map that waits for its items."""
-
-    __slots__ = ("_key", "_left", "_outermost", "container")
-
-    def __init__(self, container: Any, size: int, *, outermost: bool) -> None:
-        self.container = container
-        self._left = size
-        self._outermost = outermost
-        self._key: str | None = None
-
-    def add(self, value: object) -> bool:
-        """Take an item; True if it was the last."""
-        container = self.container
-        if type(container) is list:
-            container.append(None if value is _UNDEFINED else value)
-        elif self._key is None:
-            self._key = "undefined" if value is _UNDEFINED else key_text(value)
-            if self._key is None:
-                raise PacketError("invalid MessagePack: a key of a map is not text")
-            return False
-        else:
-            if value is not _UNDEFINED:
-                container[self._key] = value
-            elif self._outermost:
-                container.pop(self._key, None)
-            else:
-                container[self._key] = None
-            self._key = None
-        self._left -= 1
-        return self._left == 0
-
-
-class _Reader:
-    """Reads what stands next: a scalar, or the head of an array or map."""
-
-    __slots__ = ("_data", "_heads", "position")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.position = 0
-        self._heads: dict[int, tuple[int, Callable[[int], tuple[object, int]]]] = {
-            0xC4: (1, self._binary),
-            0xC5: (2, self._binary),
-            0xC6: (4, self._binary),
-            0xC7: (1, self._extension),
-            0xC8: (2, self._extension),
-            0xC9: (4, self._extension),
-            0xD9: (1, self._text),
-            0xDA: (2, self._text),
-            0xDB: (4, self._text),
-            0xDC: (2, _array),
-            0xDD: (4, _array),
-            0xDE: (2, _map),
-            0xDF: (4, _map),
-        }
-
-    def read(self) -> tuple[object, int]:
-        """Return a scalar and 0, or an empty container and the number of items that are to come."""
-        prefix = self._take(1)[0]
-        if prefix < 0x80:
-            return prefix, 0
-        if prefix < 0x90:
-            return _map(prefix & 0x0F)
-        if prefix < 0xA0:
-            return _array(prefix & 0x0F)
-        if prefix < 0xC0:
-            return self._text(prefix & 0x1F)
-        if prefix > 0xDF:
-            return prefix - 0x100, 0
-        return self._read_long(prefix)
-
-    def _read_long(self, prefix: int) -> tuple[object, int]:
-        if prefix in _NUMBERS:
-            number = _NUMBERS[prefix]
-            return number.unpack(self._take(number.size))[0], 0
-        if prefix in _CONSTANTS:
-            return _CONSTANTS[prefix], 0
-        if prefix in _FIXEXT:
-            return self._fixed_extension(_FIXEXT[prefix])
-        if prefix in self._heads:
-            width, read = self._heads[prefix]
-            return read(int.from_bytes(self._take(width), "big"))
-        raise PacketError(f"invalid MessagePack: a byte {prefix:#x} that begins nothing")
-
-    def _take(self, size: int) -> bytes:
-        end = self.position + size
-        if end > len(self._data):
-            raise PacketError("invalid MessagePack: it ends too early")
-        taken = self._data[self.position : end]
-        self.position = end
-        return taken
-
-    def _text(self, size: int) -> tuple[object, int]:
-        try:
-            return self._take(size).decode(), 0
-        except UnicodeDecodeError as error:
-            raise PacketError(f"invalid MessagePack: {error.reason} in a text") from None
-
-    def _binary(self, size: int) -> tuple[object, int]:
-        return self._take(size), 0
-
-    def _extension(self, size: int) -> tuple[object, int]:
-        kind = int.from_bytes(self._take(1), "big", signed=True)
-        data = self._take(size)
-        return (data if kind == 0 else [kind, data]), 0
-
-    def _fixed_extension(self, size: int) -> tuple[object, int]:
-        kind = int.from_bytes(self._take(1), "big", signed=True)
-        data = self._take(size)
-        if kind == 0 and size == 1:
-            return _UNDEFINED, 0
-        if kind == 0 and size == 8:
-            return from_milliseconds(int.from_bytes(data, "big", signed=True)), 0
-        return [kind, data], 0
-
-
-def _array(size: int) -> tuple[object, int]:
-    return [], size
-
-
-def _map(size: int) -> tuple[object, int]:
-    return {}, size
