@@ -36,7 +36,7 @@ class SocketExtras(Extras):
         self.middlewares: list[EventMiddleware] = []
         self.tasks: set[asyncio.Task[Any]] = set()
         self.last_rooms: frozenset[str] | None = None
-        self.is_ending = False
+        self.is_ending: bool = False
 
 
 class SocketListeners(OrderedListeners):
