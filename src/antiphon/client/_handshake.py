@@ -46,6 +46,7 @@ class HandshakeProtocol(asyncio.Protocol):
     def __init__(self, websocket: Any) -> None:
         self._websocket = websocket
         self._transport: asyncio.Transport | None = None
+        self._has_asked = False
         self._data = bytearray()
         self._body = bytearray()
         self._parser: Any = None
@@ -65,9 +66,18 @@ class HandshakeProtocol(asyncio.Protocol):
         await self._websocket.wait_until_handshake_complete()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let picows send the request."""
+        """Let picows send the request soon.
+
+        If that fails at once, for the server has reset the connection, a transport of aiofastnet that has not begun to
+        read closes its socket, and begins then. The event loop takes the next socket of that number for the old one.
+        """
         self._transport = cast("asyncio.Transport", transport)
-        self._websocket.connection_made(transport)
+        asyncio.get_running_loop().call_soon(self._ask)
+
+    def _ask(self) -> None:
+        if self._transport is not None and not self._outcome.done():
+            self._has_asked = True
+            self._websocket.connection_made(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Take a part of the response."""
@@ -125,7 +135,8 @@ class HandshakeProtocol(asyncio.Protocol):
         if self._data:
             self._refuse()
         self._settle(exc or ConnectionResetError("the server has closed the connection without an answer"))
-        self._websocket.connection_lost(exc)
+        if self._has_asked:
+            self._websocket.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Do nothing: all that is sent is one small request."""

@@ -1,0 +1,71 @@
+"""The WebSocket handshake of the Python client, where the network fails in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+
+import aiofastnet
+import pytest
+from picows import WSListener
+
+from antiphon.client._handshake import HandshakeProtocol
+from antiphon.common.picows_protocol import make_protocol
+
+
+class _Log:
+    """Takes what picows says, and drops it."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
+        return False
+
+    debug = info = warning = error = exception = log = lambda *_arguments: None
+
+
+def connected_pair() -> tuple[socket.socket, socket.socket]:
+    """Make two connected TCP sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.setblocking(False)
+    return near, far
+
+
+def numbered(number: int) -> socket.socket:
+    """Make a socket with this file descriptor."""
+    made = socket.socket()
+    if made.fileno() == number:
+        return made
+    with made:
+        os.dup2(made.fileno(), number)
+    return socket.socket(fileno=number)
+
+
+async def test_a_connection_that_is_reset_before_the_request_leaves_nothing_behind() -> None:
+    """A new socket may have the number of the one before it, and can be used."""
+    loop = asyncio.get_running_loop()
+    near, far = connected_pair()
+    number = near.fileno()
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+    protocol = make_protocol(
+        WSListener,
+        _Log(),
+        max_frame_size=1000,
+        read_buffer_size=1000,
+        client_of=("localhost", "/"),
+        extra_headers={},
+    )
+    handshake = HandshakeProtocol(protocol)
+    await aiofastnet.create_connection(loop, lambda: handshake, sock=near)
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(handshake.wait(), 20)
+    # The transport closes its socket in the turn after it has told of the end.
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert near.fileno() == -1
+    with socket.create_server(("127.0.0.1", 0)) as listener, numbered(number) as following:
+        following.setblocking(False)
+        await loop.sock_connect(following, listener.getsockname())
