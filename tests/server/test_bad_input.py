@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import re
 import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -196,55 +195,6 @@ async def test_an_unknown_namespace_is_refused_and_the_connection_stays(server: 
             await peer.send(f"0{name},")
             assert await peer.receive() == f'4{name},{{"message":"Invalid namespace"}}'
     assert list(io._namespaces) == ["/"]
-
-
-AFTER_THE_END = {
-    "an event": '2/a,["late"]',
-    "an event that is to be answered": '2/a,7["late"]',
-    "an acknowledgement": '3/a,0["late"]',
-    "binary": ['51-/a,["late",{"_placeholder":true,"num":0}]', b"x"],
-    "another end": "1/a,",
-}
-
-
-@pytest.mark.parametrize("who", ["client", "server"])
-@pytest.mark.parametrize("late", AFTER_THE_END.values(), ids=AFTER_THE_END.keys())
-async def test_what_comes_late_for_a_namespace_does_not_end_the_others(
-    server: Endpoint, io: Server, reasons: Reasons, who: str, late: str | list[str | bytes]
-) -> None:
-    """The official server does so only if it reads both at once: a client that is told to leave one namespace may have
-    sent something before it knew."""
-
-    @io.of("/a").event("leave")
-    def leave(socket: Socket) -> None:
-        socket.disconnect()
-
-    async with server.socket() as peer:
-        for _ in range(2):
-            await peer.join("/a")
-            end = "1/a," if who == "client" else '2/a,["leave"]'
-            await peer.send(end, *([late] if isinstance(late, str) else late), "0/unknown,")
-            if who == "server":
-                assert await peer.receive() == "1/a,"
-            assert await peer.receive() == '4/unknown,{"message":"Invalid namespace"}'
-        assert reasons == []
-
-
-async def test_a_namespace_that_was_never_joined_or_was_left_long_ago_ends_the_connection(
-    server: Endpoint, io: Server, reasons: Reasons
-) -> None:
-    io.of(re.compile(r"/\d+"))
-    for late, answers in (("2/17,[0]", False), ("2/0,[0]", False), ("2/1,[0]", True)):
-        async with server.socket() as peer:
-            for number in range(17):
-                await peer.join(f"/{number}")
-                await peer.send(f"1/{number},")
-            await peer.send(late, "0/unknown,")
-            if answers:
-                assert await peer.receive() == '4/unknown,{"message":"Invalid namespace"}'
-            else:
-                await peer.close_code()
-                assert reasons.pop() == ("forced close", None)
 
 
 # Frames

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import threading
 import warnings
 
@@ -53,6 +54,67 @@ async def test_what_was_sent_before_the_end_is_handled_before_it(
     # Each catch-all listener hears of an event before its handlers begin.
     assert sorted(seen[:-1], key=str) == sorted(expected, key=str)
     assert [entry for entry in seen if entry not in (("heard", 0), ("heard", 1))] == [*expected[-2:], "disconnect"]
+
+
+@pytest.fixture
+def reasons(io: Server) -> list[tuple[str, str | None]]:
+    """Why sockets were disconnected."""
+    reasons: list[tuple[str, str | None]] = []
+
+    @io.event("disconnect")
+    def disconnect(socket: Socket, reason: str, description: str | None) -> None:
+        reasons.append((reason, description))
+
+    return reasons
+
+
+AFTER_THE_END = {
+    "an event": '2/a,["late"]',
+    "an event that is to be answered": '2/a,7["late"]',
+    "an acknowledgement": '3/a,0["late"]',
+    "binary": ['51-/a,["late",{"_placeholder":true,"num":0}]', b"x"],
+    "another end": "1/a,",
+}
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+@pytest.mark.parametrize("late", AFTER_THE_END.values(), ids=AFTER_THE_END.keys())
+async def test_what_comes_late_for_a_namespace_does_not_end_the_others(
+    server: Endpoint, io: Server, reasons: list[tuple[str, str | None]], who: str, late: str | list[str | bytes]
+) -> None:
+    """The official server does so only if it reads both at once: a client that is told to leave one namespace may have
+    sent something before it knew."""
+
+    @io.of("/a").event("leave")
+    def leave(socket: Socket) -> None:
+        socket.disconnect()
+
+    async with server.socket() as peer:
+        for _ in range(2):
+            await peer.join("/a")
+            end = "1/a," if who == "client" else '2/a,["leave"]'
+            await peer.send(end, *([late] if isinstance(late, str) else late), "0/unknown,")
+            if who == "server":
+                assert await peer.receive() == "1/a,"
+            assert await peer.receive() == '4/unknown,{"message":"Invalid namespace"}'
+        assert reasons == []
+
+
+async def test_a_namespace_that_was_never_joined_or_was_left_long_ago_ends_the_connection(
+    server: Endpoint, io: Server, reasons: list[tuple[str, str | None]]
+) -> None:
+    io.of(re.compile(r"/\d+"))
+    for late, answers in (("2/17,[0]", False), ("2/0,[0]", False), ("2/1,[0]", True)):
+        async with server.socket() as peer:
+            for number in range(17):
+                await peer.join(f"/{number}")
+                await peer.send(f"1/{number},")
+            await peer.send(late, "0/unknown,")
+            if answers:
+                assert await peer.receive() == '4/unknown,{"message":"Invalid namespace"}'
+            else:
+                await peer.close_code()
+                assert reasons.pop() == ("forced close", None)
 
 
 async def test_who_waits_for_a_client_that_is_refused_is_told(server: Endpoint, io: Server) -> None:
