@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -47,8 +47,8 @@ def failures(io: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("handler", [ask_cancelled, wait_for_cancelled], ids=["plain", "async"])
-async def test_the_handler_of_an_event(server: Endpoint, io: Server, failures: list[str], handler: object) -> None:
-    io.event("x")(handler)  # type: ignore[type-var]
+async def test_the_handler_of_an_event(server: Endpoint, io: Server, failures: list[str], handler: Any) -> None:
+    io.event("x")(handler)
     async with server.socket() as peer:
         await peer.send('2["x"]', '27["x"]')
         await in_sync(peer)
@@ -59,16 +59,16 @@ async def test_the_handler_of_an_event(server: Endpoint, io: Server, failures: l
 @pytest.mark.parametrize("function", [ask_cancelled, wait_for_cancelled], ids=["plain", "async"])
 @pytest.mark.parametrize("place", ["listener", "middleware", "acknowledgement"])
 async def test_a_function_of_a_socket(
-    server: Endpoint, io: Server, failures: list[str], place: str, function: object
+    server: Endpoint, io: Server, failures: list[str], place: str, function: Any
 ) -> None:
     @io.event("begin")
     def begin(socket: Socket) -> None:
         if place == "listener":
-            socket.on_any(function)  # type: ignore[type-var]
+            socket.on_any(function)
         elif place == "middleware":
-            socket.use(function)  # type: ignore[type-var]
+            socket.use(function)
         else:
-            socket.emit("question", ack=function)  # type: ignore[arg-type]
+            socket.emit("question", ack=function)
 
     async with server.socket() as peer:
         await peer.send('2["begin"]')
@@ -85,8 +85,8 @@ async def test_a_function_of_a_socket(
 
 
 @pytest.mark.parametrize("function", [ask_cancelled, wait_for_cancelled], ids=["plain", "async"])
-async def test_a_middleware_refuses(server: Endpoint, io: Server, failures: list[str], function: object) -> None:
-    io.of("/guarded").use(function)  # type: ignore[type-var]
+async def test_a_middleware_refuses(server: Endpoint, io: Server, failures: list[str], function: Any) -> None:
+    io.of("/guarded").use(function)
     async with server.socket() as peer:
         await peer.send("0/guarded,")
         assert (await peer.receive()).startswith('4/guarded,{"message":')
@@ -119,12 +119,12 @@ async def test_a_listener_of_the_rooms(server: Endpoint, io: Server, caplog: pyt
 
 @pytest.mark.parametrize("function", [ask_cancelled, wait_for_cancelled], ids=["plain", "async"])
 @pytest.mark.parametrize("option", ["allow_request", "generate_id", "middleware"])
-async def test_a_function_that_decides_about_requests(serve: Serve, option: str, function: object) -> None:
-    io = Server(allow_request=function) if option == "allow_request" else Server()  # type: ignore[arg-type]
+async def test_a_function_that_decides_about_requests(serve: Serve, option: str, function: Any) -> None:
+    io = Server(allow_request=function) if option == "allow_request" else Server()
     if option == "generate_id":
-        io.engine.generate_id = function  # type: ignore[assignment]
+        io.engine.generate_id = function
     elif option == "middleware":
-        io.engine.use(function)  # type: ignore[type-var]
+        io.engine.use(function)
     server = serve(io)
     assert (await server.request()).status in (400, 403)
     async with raw_connection(server) as peer:

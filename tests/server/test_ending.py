@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import warnings
+from itertools import product
 
 import pytest
 
@@ -329,19 +330,23 @@ async def test_async_listeners_are_refused_where_nobody_would_wait_for_them(serv
 
     async def listener(*_: object) -> None: ...
 
+    class Listener:
+        async def __call__(self, *_: object) -> None: ...
+
     refused = 0
 
     def try_all(socket: Socket) -> None:
         nonlocal refused
-        for on in (io.engine.on("headers"), io.sockets.adapter.on("join-room"), socket.conn.on("close")):
+        ons = (io.engine.on("headers"), io.sockets.adapter.on("join-room"), socket.conn.on("close"))
+        for on, function in product(ons, (listener, Listener())):
             try:
-                on(listener)
+                on(function)
             except ConfigurationError as error:
                 refused += "must be a plain function" in str(error)
 
     io.on("connection")(try_all)
     async with serve(io).socket():
-        await eventually(lambda: refused == 3)
+        await eventually(lambda: refused == 6)
 
 
 async def test_a_session_keeps_of_its_request_only_the_bytes(server: Endpoint, io: Server) -> None:

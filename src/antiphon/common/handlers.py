@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import CoroutineType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
+from antiphon.common.signatures import is_async
 from antiphon.common.tasks import FAILURES, as_exception, is_cancelled_itself
 from antiphon.errors import ConfigurationError
 from antiphon.event import Event
@@ -136,7 +137,7 @@ class Handler:
             raise ConfigurationError(f"a handler must be a function, not {function!r}")
         self.function: HandlerFunction = function
         self.once: bool = once
-        self.is_async: bool = _is_async(function)
+        self.is_async: bool = is_async(function)
         if thread and self.is_async:
             raise ConfigurationError(f"{_name(function)} is async: thread=True is for plain functions")
         self._lead = lead
@@ -326,10 +327,6 @@ def _no_ack(*_arguments: object) -> None:
 
 def _is_ack(annotation: object) -> bool:
     return annotation is Ack or (isinstance(annotation, str) and annotation.rpartition(".")[2] == "Ack")
-
-
-def _is_async(function: HandlerFunction) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _name(function: HandlerFunction) -> str:

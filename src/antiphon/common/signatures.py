@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from antiphon.errors import ConfigurationError
 
-__all__ = ["check_function", "check_plain"]
+__all__ = ["check_function", "check_plain", "is_async"]
 
 
 def check_function(function: Callable[..., object], what: str, *arguments: str) -> None:
@@ -38,6 +38,11 @@ def check_function(function: Callable[..., object], what: str, *arguments: str) 
         return
 
 
+def is_async(function: Callable[..., object]) -> bool:
+    """Tell whether a function is async, or an object that is called like one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
 def check_plain(function: Callable[..., object], what: str) -> None:
     """Check that a function can simply be called, and nobody has to wait for it.
 
@@ -48,5 +53,5 @@ def check_plain(function: Callable[..., object], what: str) -> None:
     Raises:
         ConfigurationError: it is async.
     """
-    if inspect.iscoroutinefunction(function):
-        raise ConfigurationError(f"{what} must be a plain function, not async: {function!r}; it may start a task")
+    if is_async(function):
+        raise ConfigurationError(f"{what} must be a plain function, not async: {function!r}")

@@ -63,7 +63,7 @@ class Admission:
         if previous is not None and previous.conn is not self._connection.conn:
             previous.conn.close(discard=True)
             # Its session is to be kept before it is asked for.
-            previous.end_now("transport close")
+            previous.end_now()
         for other in list(self._nsp.waiting):
             if other.has_session(pid) and other is not self:
                 other.close()

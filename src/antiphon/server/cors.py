@@ -8,7 +8,6 @@ Source: JavaScript, option ``cors`` (the npm package of that name); Fetch standa
 
 from __future__ import annotations
 
-import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from antiphon.common.signatures import check_plain
 from antiphon.common.tasks import FAILURES
 from antiphon.errors import ConfigurationError
 from antiphon.server.request import Headers, Request, Response
@@ -149,9 +149,9 @@ def _check_origin(origin: OriginOption) -> None:
                     "an origin is a scheme, a host in lower case, and a port if it is not the usual one, such as "
                     f'"https://example.com"; for many use a pattern: re.compile(...); got {entry!r}'
                 )
-        elif inspect.iscoroutinefunction(entry):
-            raise ConfigurationError(f"the function that allows origins must be a plain one, not async: {entry!r}")
-        elif not isinstance(entry, re.Pattern) and not callable(entry):
+        elif callable(entry):
+            check_plain(entry, "what allows origins")
+        elif not isinstance(entry, re.Pattern):
             raise ConfigurationError(f"cors expects origins, patterns or a function, not {entry!r}")
 
 

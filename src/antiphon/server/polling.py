@@ -18,8 +18,8 @@ from urllib.parse import parse_qs
 import orjson
 
 from antiphon.engineio import v3
-from antiphon.engineio.packet import CLOSE, MESSAGE, NOOP, Packet, PacketType, WirePacket, decode_text
-from antiphon.engineio.payload import SEPARATOR, encode_payload
+from antiphon.engineio.packet import CLOSE, MESSAGE, NOOP, Packet, PacketType, WirePacket
+from antiphon.engineio.payload import SEPARATOR, decode_payload, encode_payload
 from antiphon.errors import PacketError
 from antiphon.server.compression import compress_body
 from antiphon.server.fanout import Flusher, Message
@@ -295,7 +295,12 @@ class Polling(Transport):
             data = _unwrap_jsonp(data)
         elif not binary:
             data = _repair(data)
-        return v3.decode_payload(data, binary=binary) if self._protocol == 3 else _split(data)
+        if self._protocol == 3:
+            return v3.decode_payload(data, binary=binary)
+        if data[:1] == MESSAGE and SEPARATOR not in data:
+            # One message, as in nearly all bodies: it goes the way that it would go on a WebSocket.
+            return iter((data,))
+        return decode_payload(data)
 
     def _receive(self, packets: Iterator[Packet | bytes], most: float = math.inf) -> bool | None:
         """Hand so many packets of a body over.
@@ -384,12 +389,6 @@ class Polling(Transport):
         """Do not wait for the rest of a body that nobody wants."""
         if self._reader is not None and self._reader is not asyncio.current_task():
             self._reader.cancel()
-
-
-def _split(body: bytes) -> Iterator[Packet | bytes]:
-    """Yield the packets of a body. Text messages stay as they are, to go the way that they would go on a WebSocket."""
-    for encoded in body.split(SEPARATOR):
-        yield encoded if encoded[:1] == MESSAGE else decode_text(encoded)
 
 
 def _repair(body: bytes) -> bytes:

@@ -400,30 +400,33 @@ class Socket(SocketRooms):
 
     def on_close(self, reason: DisconnectReason, description: str | None = None) -> None:
         """End the socket: tell the handlers, leave the rooms."""
-        soon = reason not in _ENDED_BY_SERVER
-        if self._deferred and soon:
+        by_server = reason in _ENDED_BY_SERVER
+        if self._deferred and not by_server:
             self._start_deferred()
         if not self.connected or self._ended:
             return
-        if soon and self._has_begun_late():
-            if not self._more().is_ending:
-                self._more().is_ending = True
-                self.client.left(self)
-                asyncio.get_running_loop().call_soon(self._end_late, _TURNS, reason, description)
-        else:
+        if by_server or not self._awaits_handlers():
             self._end(reason, description)
+        elif not self._is_ending():
+            self._more().ending = (reason, description)
+            self.client.left(self)
+            asyncio.get_running_loop().call_soon(self._end_late, _TURNS)
 
-    def _end_late(self, turns: int, reason: DisconnectReason, description: str | None) -> None:
+    def _is_ending(self) -> bool:
+        return self._extras is not None and self._extras.ending is not None
+
+    def _end_late(self, turns: int) -> None:
         """End once the handlers of what the client sent before have begun."""
-        if turns and self._has_begun_late():
-            asyncio.get_running_loop().call_soon(self._end_late, turns - 1, reason, description)
+        if turns and self._awaits_handlers():
+            asyncio.get_running_loop().call_soon(self._end_late, turns - 1)
         else:
-            self.end_now(reason, description)
+            self.end_now()
 
-    def end_now(self, reason: DisconnectReason, description: str | None = None) -> None:
-        """End, whoever still has to begin."""
-        if self.connected and not self._ended:
-            self._end(reason, description)
+    def end_now(self) -> None:
+        """End if that is put off, whoever still has to begin."""
+        ending = self._more().ending
+        if ending is not None and not self._ended:
+            self._end(*ending)
 
     def _end(self, reason: DisconnectReason, description: str | None) -> None:
         self._ended = True
@@ -477,7 +480,7 @@ class Socket(SocketRooms):
         Args:
             close: close the connection too, and with it the client's sockets in every namespace.
         """
-        if not self.connected or self._ended or (self._extras is not None and self._extras.is_ending):
+        if not self.connected or self._ended or self._is_ending():
             return
         if get_ident() != self.conn.thread:
             self.nsp.server.call_from_thread(self.disconnect, close)

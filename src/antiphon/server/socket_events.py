@@ -159,7 +159,7 @@ class SocketEvents(SocketListeners):
                 continue
             late = self._invoke(handler, name, data[1:], ack, late)
 
-    def _has_begun_late(self) -> bool:
+    def _awaits_handlers(self) -> bool:
         """Whether the handlers of what has come have not got to run yet."""
         return not EAGER and self._holds > 0
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, TypeVarTuple
 from antiphon.common.listeners import Extras
 from antiphon.common.ordering import OrderedListeners
 from antiphon.server.registry import check_middleware
+from antiphon.types import DisconnectReason
 
 if TYPE_CHECKING:
     from antiphon.server.namespace import Namespace
@@ -29,14 +30,14 @@ EventMiddlewareT = TypeVar("EventMiddlewareT", bound=Callable[..., object])
 class SocketExtras(Extras):
     """What few sockets have."""
 
-    __slots__ = ("is_ending", "last_rooms", "middlewares", "tasks")
+    __slots__ = ("ending", "last_rooms", "middlewares", "tasks")
 
     def __init__(self) -> None:
         super().__init__()
         self.middlewares: list[EventMiddleware] = []
         self.tasks: set[asyncio.Task[Any]] = set()
         self.last_rooms: frozenset[str] | None = None
-        self.is_ending: bool = False
+        self.ending: tuple[DisconnectReason, str | None] | None = None
 
 
 class SocketListeners(OrderedListeners):

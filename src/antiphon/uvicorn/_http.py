@@ -29,7 +29,7 @@ from antiphon.uvicorn._protocol import WebSocketProtocol
 from antiphon.uvicorn._proxy import find_peer
 from antiphon.uvicorn._stall import StallTimer
 
-__all__ = ["HEADERS_TIMEOUT", "HTTPProtocol"]
+__all__ = ["HEADERS_TIMEOUT", "MAX_HEAD_SIZE", "HTTPProtocol"]
 
 HEADERS_TIMEOUT = 60.0
 """Seconds from the first byte of a request, or from the connection, to the end of its head."""
