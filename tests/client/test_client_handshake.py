@@ -43,14 +43,9 @@ def numbered(number: int) -> socket.socket:
     return socket.socket(fileno=number)
 
 
-async def test_a_connection_that_is_reset_before_the_request_leaves_nothing_behind() -> None:
-    """A new socket may have the number of the one before it, and can be used."""
-    loop = asyncio.get_running_loop()
-    near, far = connected_pair()
-    number = near.fileno()
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    far.close()
-    protocol = make_protocol(
+def make_websocket() -> object:
+    """Make the protocol of picows, which speaks after the handshake."""
+    return make_protocol(
         WSListener,
         _Log(),
         max_frame_size=1000,
@@ -58,7 +53,16 @@ async def test_a_connection_that_is_reset_before_the_request_leaves_nothing_behi
         client_of=("localhost", "/"),
         extra_headers={},
     )
-    handshake = HandshakeProtocol(protocol)
+
+
+async def test_a_connection_that_is_reset_before_the_request_leaves_nothing_behind() -> None:
+    """A new socket may have the number of the one before it, and can be used."""
+    loop = asyncio.get_running_loop()
+    near, far = connected_pair()
+    number = near.fileno()
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+    handshake = HandshakeProtocol(make_websocket())
     await aiofastnet.create_connection(loop, lambda: handshake, sock=near)
     with pytest.raises(ConnectionError):
         await asyncio.wait_for(handshake.wait(), 20)
@@ -69,3 +73,26 @@ async def test_a_connection_that_is_reset_before_the_request_leaves_nothing_behi
     with socket.create_server(("127.0.0.1", 0)) as listener, numbered(number) as following:
         following.setblocking(False)
         await loop.sock_connect(following, listener.getsockname())
+
+
+async def test_nothing_is_asked_on_a_connection_that_is_given_up() -> None:
+    """Who connects may be cancelled when the connection is there, before the request is sent."""
+    loop = asyncio.get_running_loop()
+    failures: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+
+    class GivenUp(HandshakeProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            connecting.cancel()
+            super().connection_made(transport)
+
+    given_up = GivenUp(make_websocket())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # It closes a socket of its own at once.
+        connecting = loop.create_task(aiofastnet.create_connection(loop, lambda: given_up, *listener.getsockname()))
+        await asyncio.wait([connecting])
+        with listener.accept()[0] as far:
+            far.setblocking(False)
+            assert await asyncio.wait_for(loop.sock_recv(far, 1000), 20) == b""
+    assert connecting.cancelled()
+    assert failures == []

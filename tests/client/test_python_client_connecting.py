@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -420,6 +421,38 @@ def test_a_request_takes_as_long_as_it_may(face: Face) -> None:
         guest = face.prepare(url, transports=["polling"], request_timeout=0.1, fail_fast=True)
         with pytest.raises(ConnectError, match="by polling: it took too long"):
             wait_until_connected(face, guest)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("", "the server has closed the connection"),
+        ("HTTP/1.1 200 OK\r\nContent-Type: text/pl", "the connection was lost in the middle of an answer"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0{", "the connection was lost in the middle of an answer"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0{",
+            "the connection was lost in the middle of an answer",
+        ),
+    ],
+    ids=["nothing", "a part of the head", "a part of the body", "a part of a chunk"],
+)
+def test_a_part_of_an_answer_is_not_shown_to_people(face: Face, part: str, words: str) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def answer() -> None:
+            connection = listener.accept()[0]
+            with closing(connection):
+                connection.recv(65_536)
+                connection.sendall(part.encode())
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        guest = face.prepare(url, transports=["polling"], fail_fast=True)
+        with pytest.raises(ConnectError) as caught:
+            wait_until_connected(face, guest)
+        assert str(caught.value) == f"cannot connect to {url} by polling: {words}"
+        answering.join(10)
 
 
 def test_who_disconnects_while_it_connects_is_not_connected(relay: RecordingRelay, start: Connect, face: Face) -> None:

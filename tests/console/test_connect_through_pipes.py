@@ -242,16 +242,20 @@ def test_ctrl_c_leaves_without_a_traceback(open_piped: OpenPiped, own_server: Sh
     assert err == ""
 
 
-def test_who_reads_it_may_leave_first(server: ShownServer) -> None:
-    piped = Piped(server.url, "--wait", "inf")
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_who_reads_it_may_leave_first(server: ShownServer, transport: str) -> None:
+    piped = Piped(server.url, "--wait", "inf", "--transport", transport)
     try:
         assert piped.process.stdout is not None
         assert piped.process.stderr is not None
-        piped.wait_for("● connected")
+        piped.say("later 0.5 something")
+        piped.wait_for("→ later")
         piped.process.stdout.close()
-        piped.say("echo hello")
-        piped.process.wait(PATIENCE)
-        assert "Traceback" not in piped.process.stderr.read()
+        if transport == "websocket":
+            # What is sent finds out; otherwise what comes does.
+            piped.say("echo hello")
+        assert piped.process.wait(PATIENCE) == 1
+        assert piped.process.stderr.read() == ""
     finally:
         piped.process.kill()
         piped.process.wait()

@@ -78,8 +78,8 @@ class Conversation:
 
     Attributes:
         socket: the client.
-        over: done when the connection has ended for good.
-        failed: something that was typed was not sent, or not answered.
+        over: done when the connection has ended for good, or nobody reads any more what happens.
+        failed: something that was typed was not sent, or not answered, or what happened was not told.
         names: the events that were seen.
     """
 
@@ -105,6 +105,7 @@ class Conversation:
         self._answers_came = asyncio.Event()
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed: bool = False
+        screen.on_closed = self._on_closed
         self.names: set[str] = set()
         self._log = _ErrorsToScreen(screen)
         logging.getLogger("antiphon.client").addHandler(self._log)
@@ -159,11 +160,18 @@ class Conversation:
         if getattr(error, "reason", None) == "io client disconnect":
             return
         if not self._stays:
-            if not self.over.done():
-                self.over.set_result(None)
+            self._end()
             return
         # After a refusal, too, one may want to try again.
         self._screen.hint("it does not connect again by itself; /connect does" if wanted else "/connect tries again")
+
+    def _on_closed(self) -> None:
+        self.failed = True
+        self._end()
+
+    def _end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
     def _on_event(self, ack: Ack, event: str, *args: object) -> None:
         note = "the server waits for an answer, and gets none from here" if isinstance(ack, Ack) else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,13 +20,34 @@ _MOST_SHOWN: Final = 2000
 """Characters of one argument, on a terminal."""
 
 
+class _Console(Console):
+    """Tells when who reads it has left; that of Rich raises ``SystemExit``, in whatever task has printed."""
+
+    def __init__(self, screen: Screen, *, terminal: bool) -> None:
+        super().__init__(force_terminal=terminal, highlight=False, markup=False, emoji=False)
+        self._screen = screen
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more, not even what is left in the buffer."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        self._screen.on_closed()
+
+
 class Screen:
-    """Prints what happens. On a terminal with colours, unless ``NO_COLOR`` is set; elsewhere every line whole."""
+    """Prints what happens. On a terminal with colours, unless ``NO_COLOR`` is set; elsewhere every line whole.
+
+    Attributes:
+        on_closed: is told that nobody reads it any more; nothing is printed from then on.
+    """
 
     def __init__(self) -> None:
         terminal = sys.stdout.isatty()
+        self.on_closed: Callable[[], None] = lambda: None
         # The file is left open: while one types at a prompt, sys.stdout is another one.
-        self._console = Console(force_terminal=terminal, highlight=False, markup=False, emoji=False)
+        self._console = _Console(self, terminal=terminal)
         self._is_terminal = terminal
         self._highlighter = JSONHighlighter()
 

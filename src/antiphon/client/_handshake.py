@@ -75,7 +75,7 @@ class HandshakeProtocol(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._ask)
 
     def _ask(self) -> None:
-        if self._transport is not None and not self._outcome.done():
+        if self._transport is not None and not self._transport.is_closing() and not self._outcome.done():
             self._has_asked = True
             self._websocket.connection_made(self._transport)
 

@@ -19,6 +19,7 @@ _WORDS: Final = {
     errno.ENETUNREACH: "the network cannot be reached",
     errno.ETIMEDOUT: "the host does not answer",
 }
+_CUT_OFF: Final = "the connection was lost in the middle of an answer"
 _EIO3_PAYLOAD: Final = re.compile(r"^\d+:0\{|^0\{.*\}$")
 _BODY_SHOWN: Final = 200
 
@@ -39,6 +40,12 @@ def explain(error: BaseException) -> str:
             return "it took too long"
         if isinstance(cause, OSError) and cause.errno in _WORDS:
             return _WORDS[cause.errno]
+        message = getattr(cause, "message", "")
+        if type(cause).__name__ == "ServerDisconnectedError":
+            # What has come of a head is its message then.
+            return "the server has closed the connection" if isinstance(message, str) else _CUT_OFF
+        if isinstance(message, str) and message.startswith("Not enough data"):
+            return _CUT_OFF
     text = str(error) or type(error).__name__
     return text[0].lower() + text[1:]
 

@@ -39,6 +39,14 @@ async def is_well(socket: ClientSocket) -> None:
     assert await socket.emit_with_ack("poke", timeout=10) is True
 
 
+async def gets_well(socket: ClientSocket) -> None:
+    """See that events go both ways; the first may be what finds out about the last cut."""
+    with contextlib.suppress(Disconnected):
+        await is_well(socket)
+        return
+    await is_well(socket)
+
+
 @contextlib.asynccontextmanager
 async def client(proxy: ChaosProxy, **options: Any) -> Any:
     """Connect a client, and see that nothing is left of it in the end; yields it and its witness."""
@@ -66,7 +74,7 @@ async def test_it_comes_back_from_cuts_at_random(
     async with client(proxy, transports=transports) as (socket, witness):
         proxy.cut_at_random(60, 8_000 if transports == ["websocket"] else 20_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
-        await is_well(socket)
+        await gets_well(socket)
         # Some cuts come before the connection is made.
         assert 20 < len(witness.disconnects) <= 60
         assert set(witness.disconnects) <= {"transport close", "transport error"}
@@ -82,7 +90,7 @@ async def test_it_comes_back_when_it_is_cut_while_it_connects(
         # That is about as much as it takes to connect and to upgrade.
         proxy.cut_at_random(60, 1_500)
         await poke_while(socket, lambda: proxy.is_cutting)
-        await is_well(socket)
+        await gets_well(socket)
         assert len(witness.errors) > 10
 
 
@@ -94,7 +102,7 @@ async def test_it_comes_back_from_cuts_of_a_slow_network(
     async with client(proxy, transports=transports) as (socket, _):
         proxy.cut_at_random(10, 4_000)
         await poke_while(socket, lambda: proxy.is_cutting, "x" * 50)
-        await is_well(socket)
+        await gets_well(socket)
 
 
 async def test_its_memory_is_flat(
