@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import struct
+import warnings
 
 import aiofastnet
 import pytest
 from picows import WSListener
 
 from antiphon.client._handshake import HandshakeProtocol
+from antiphon.client.address import Address
+from antiphon.client.network import Network
+from antiphon.client.options import ClientOptions
 from antiphon.common.picows_protocol import make_protocol
 
 
@@ -96,3 +101,24 @@ async def test_nothing_is_asked_on_a_connection_that_is_given_up() -> None:
             assert await asyncio.wait_for(loop.sock_recv(far, 1000), 20) == b""
     assert connecting.cancelled()
     assert failures == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_who_is_cancelled_while_it_connects_leaves_no_socket(host: str) -> None:
+    """In whatever turn of the event loop that is: with the socket of asyncio's own race it may be forgotten."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        network = Network(Address.parse(f"http://{host}:{listener.getsockname()[1]}"), ClientOptions())
+        for turns in range(1_000):
+            connecting = asyncio.create_task(network.connect())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            connecting.cancel()
+            await asyncio.wait([connecting])
+            if not connecting.cancelled():
+                connecting.result().close()
+                break
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                del connecting
+                gc.collect()
+        assert 0 < turns < 999

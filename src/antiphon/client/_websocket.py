@@ -34,8 +34,6 @@ _MAX_MESSAGE_SIZE: Final = 100 * 2**20
 _READ_BUFFER_SIZE: Final = 16 * 1024
 _CLOSE_TIMEOUT: Final = 2.0
 """Seconds that the server has to answer a close frame."""
-_CONNECT_GRACE: Final = 0.05
-"""Seconds that an attempt to connect goes on when nobody waits for it any more."""
 _KEYS_AT_ONCE: Final = 256
 _MOST_AT_ONCE: Final = 256
 """Small frames that are collected for one write."""
@@ -57,7 +55,6 @@ class WebSocket(Transport):
         super().__init__(network, query)
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
-        self._connecting: asyncio.Task[Any] | None = None
         self._ws: WSTransport | None = None
         self._write: Callable[[bytes], None] | None = None
         self._compression: Compression | None = None
@@ -94,10 +91,6 @@ class WebSocket(Transport):
         headers = network.websocket_headers()
         if offer is not None:
             headers[HEADER] = offer.header
-        proxy = network.proxy
-        sock: Any = None if proxy is None else await network.connect_through_proxy(proxy)
-        context = network.ssl
-
         protocol = make_protocol(
             lambda: _Frames(self),
             _Log(self),
@@ -107,17 +100,14 @@ class WebSocket(Transport):
             extra_headers=headers,
         )
         handshake = HandshakeProtocol(protocol)
-        connecting = aiofastnet.create_connection(
+        context = network.ssl
+        transport, _ = await aiofastnet.create_connection(
             self._loop,
             lambda: handshake,
-            None if sock is not None else address.host,
-            None if sock is not None else address.port,
-            sock=sock,
+            sock=await network.connect(),
             ssl=context,
             server_hostname=address.host if context is not None else None,
-            happy_eyeballs_delay=None if sock is not None else 0.25,
         )
-        transport = await self._make_transport(self._loop.create_task(connecting))
         try:
             await handshake.wait()
         except BaseException:
@@ -128,18 +118,6 @@ class WebSocket(Transport):
             # The connection was lost in the very moment.
             ws.disconnect(graceful=False)
             raise ConnectionResetError("the server has closed the connection")
-
-    async def _make_transport(self, connecting: asyncio.Task[Any]) -> asyncio.Transport:
-        """Wait for a connection; who stops waiting has none left open."""
-        self._connecting = connecting
-        try:
-            transport, _ = await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            # Cancelled in the turn in which the connection is made, Python 3.11 forgets the socket.
-            connecting.add_done_callback(_abort_connected)
-            self._loop.call_later(_CONNECT_GRACE, connecting.cancel)
-            raise
-        return cast("asyncio.Transport", transport)
 
     def established(self, ws: WSTransport) -> None:
         """Be told that the handshake is done."""
@@ -299,9 +277,8 @@ class WebSocket(Transport):
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone."""
-        for task in (self._task, self._connecting):
-            if task is not None and not task.done():
-                await asyncio.wait([task])
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
         if self._ws is not None and not self._lost.done():
             await asyncio.wait([self._lost])
 
@@ -436,12 +413,6 @@ class _Log:
         """Ignore what is for the authors of picows."""
 
     debug = info = warning = lambda _self, *_arguments: None
-
-
-def _abort_connected(connecting: asyncio.Task[Any]) -> None:
-    """Close a connection that nobody waits for any more."""
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result()[0].abort()
 
 
 def _describe(code: int | None) -> str:

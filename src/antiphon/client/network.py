@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
 import ssl as tls
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from aiohappyeyeballs import AddrInfoType, addr_to_addr_infos, start_connection
 
 from antiphon.client.address import Address
 from antiphon.client.explanation import explain
@@ -22,6 +26,8 @@ __all__ = ["Network"]
 
 _KEEPALIVE: Final = 3.0
 """Seconds that a connection is kept for the next request: less than servers do, which is five."""
+_NEXT_ADDRESS: Final = 0.25
+"""Seconds until the next address of a host is tried, too. Source: RFC 8305, section 5."""
 _PROXIES: Final = ("http", "socks4", "socks5", "socks5h")
 _websocket_worked: Final[set[str]] = set()
 """The origins. JavaScript: ``priorWebsocketSuccess``, which is one for all servers."""
@@ -227,13 +233,20 @@ class Network:
         for header in headers:
             jar.update_cookies(SimpleCookie(header), URL(self.url("http", {})))
 
-    async def connect_through_proxy(self, proxy: str) -> object:
-        """Return a socket that is connected to the server through a proxy.
+    async def connect(self) -> socket.socket:
+        """Return a socket that is connected to the server, through a proxy if there is one; none is left if cancelled.
 
         Raises:
-            OSError: the proxy cannot be reached.
-            ProxyError: it refuses.
+            OSError: the server, or the proxy, cannot be reached.
+            ProxyError: the proxy refuses.
         """
+        proxy = self.proxy
+        if proxy is not None:
+            return await self._connect_through(proxy)
+        addresses = await _resolve(self.address.host, self.address.port)
+        return await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS)
+
+    async def _connect_through(self, proxy: str) -> socket.socket:
         from python_socks.async_.asyncio import Proxy  # noqa: PLC0415
 
         parts = urlsplit(proxy)
@@ -245,7 +258,8 @@ class Network:
             password=None if parts.password is None else unquote(parts.password),
             rdns=parts.scheme != "socks4" or None,
         )
-        return await tunnel.connect(dest_host=self.address.host, dest_port=self.address.port)
+        connected: socket.socket = await tunnel.connect(dest_host=self.address.host, dest_port=self.address.port)
+        return connected
 
     def renew(self) -> Callable[[], Awaitable[None]]:
         """Make new connections for later requests: those that are kept may be dead.
@@ -272,3 +286,16 @@ def _proxy_type(scheme: str) -> object:
     from python_socks import ProxyType  # noqa: PLC0415
 
     return {"http": ProxyType.HTTP, "socks4": ProxyType.SOCKS4}.get(scheme, ProxyType.SOCKS5)
+
+
+async def _resolve(host: str, port: int) -> Sequence[AddrInfoType]:
+    """Return the addresses of a host; only a name needs the thread that asks for them."""
+    if "%" not in host:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        else:
+            return addr_to_addr_infos((host, port)) or ()
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return cast("Sequence[AddrInfoType]", found)
