@@ -5,14 +5,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from antiphon.asgi.application import ASGIApplication
 from antiphon.errors import ConfigurationError
 from antiphon.server.options import OptionsDict
 from antiphon.server.server import Server as SocketServer
 from antiphon.types import ASGIApp, Receive, Scope, Send
-from antiphon.uvicorn.runner import Runner, ServeOptions
+
+if TYPE_CHECKING:
+    from antiphon.uvicorn.runner import Runner, ServeOptions
 
 __all__ = ["Server"]
 
@@ -63,6 +65,9 @@ class Server(SocketServer):
             port: the port to listen at; 0 for any free one.
             options: TLS, log level and mount point, see :class:`~antiphon.uvicorn.runner.ServeOptions`.
         """
+        # Clients, and servers on other ASGI servers, do without it.
+        from antiphon.uvicorn.runner import Runner  # noqa: PLC0415
+
         with self._running(Runner(self, host, port, **options)) as runner:
             runner.run()
 
@@ -85,6 +90,8 @@ class Server(SocketServer):
         Raises:
             ConfigurationError: the server could not start; the log says why.
         """
+        from antiphon.uvicorn.runner import Runner  # noqa: PLC0415
+
         with self._running(Runner(self, host, port, **options)) as runner:
             await runner.serve(list(sockets) if sockets else None)
 

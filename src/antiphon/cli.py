@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-import uvicorn
-from uvicorn.importer import ImportFromStringError, import_from_string
 
 from antiphon._console.connection import Connection, read_arguments
 from antiphon._console.input import InputError, parse_argument, parse_json
@@ -21,9 +19,6 @@ from antiphon._console.output import safe
 from antiphon._console.running import end, prepare_output
 from antiphon._console.running import run as run_loop
 from antiphon.errors import AntiphonError
-from antiphon.uvicorn._discovery import find_servers
-from antiphon.uvicorn.loop import new_event_loop
-from antiphon.uvicorn.runner import Runner
 
 __all__ = ["main"]
 
@@ -62,6 +57,11 @@ def run(
     app_dir: Annotated[Path, typer.Option(help="Where to look for the module.")] = Path(),
 ) -> None:
     """Serve an application that is, or contains, a Socket.IO server."""
+    # Clients do without them.
+    import uvicorn  # noqa: PLC0415
+
+    from antiphon.uvicorn.runner import Runner  # noqa: PLC0415
+
     sys.path.insert(0, str(app_dir.resolve()))
     _check_target(target)
     for path in (ssl_certfile, ssl_keyfile):
@@ -103,6 +103,10 @@ def run(
 
 def _check_target(target: str) -> None:
     """Say what is wrong with the target before a server is started."""
+    from uvicorn.importer import ImportFromStringError, import_from_string  # noqa: PLC0415
+
+    from antiphon.uvicorn._discovery import find_servers  # noqa: PLC0415
+
     try:
         found = import_from_string(target)
     except ImportFromStringError as error:
@@ -291,6 +295,7 @@ def bench(
 ) -> int:
     """Put a server under load, and measure it."""
     from antiphon._console.benching import bench as run_bench  # noqa: PLC0415
+    from antiphon.uvicorn.loop import new_event_loop  # noqa: PLC0415
 
     load = Load(clients, duration, mode, event, reply or event, size, in_flight, rate, connect_rate)
     return run_loop(run_bench(connect_to(url), load, as_json=as_json), new_event_loop=new_event_loop)
