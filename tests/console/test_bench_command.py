@@ -81,8 +81,8 @@ def test_what_is_only_sent_has_arrived(run: Run, server: ShownServer) -> None:
 
 def test_who_listens_counts_what_comes(run: Run, server: ShownServer) -> None:
     found = bench(run, f"{server.url}/ticks", "--clients", "2", "--duration", "2", "--mode", "listen")
-    # The server emits twenty each second to each of them.
-    assert 2 * 4 * found["seconds"] < found["events"]["received"] < 2 * (20 * found["seconds"] + 2)
+    # The server emits twenty each second to each of them; those of the second before may come late.
+    assert 2 * 4 * found["seconds"] < found["events"]["received"] < 2 * 20 * (found["seconds"] + 1)
     assert found["events"]["sent"] == 0
 
 

@@ -140,7 +140,7 @@ def test_disconnects(stage, join):
 
 
 def test_its_pings_keep_it_alive(serve, connect):
-    stage = serve(allow_eio3=True, ping_interval=0.1, ping_timeout=0.6)
+    stage = serve(allow_eio3=True, ping_interval=0.1, ping_timeout=1)
     stage.io.on("connection", stage.watch)
     conn = stage.socket(connect(stage, version=2)).conn
     # Nothing but its pings moves the deadline on.
@@ -150,7 +150,7 @@ def test_its_pings_keep_it_alive(serve, connect):
 
 
 def test_its_silence_ends_it(serve, transport):
-    stage = serve(allow_eio3=True, ping_interval=0.15, ping_timeout=0.6)
+    stage = serve(allow_eio3=True, ping_interval=0.15, ping_timeout=1)
     stage.io.on("connection", stage.watch)
     with relay() as front, node_process() as node:
         front.target = stage.running.port
