@@ -65,10 +65,7 @@ class Server(SocketServer):
             port: the port to listen at; 0 for any free one.
             options: TLS, log level and mount point, see :class:`~antiphon.uvicorn.runner.ServeOptions`.
         """
-        # Clients, and servers on other ASGI servers, do without it.
-        from antiphon.uvicorn.runner import Runner  # noqa: PLC0415
-
-        with self._running(Runner(self, host, port, **options)) as runner:
+        with self._running(host, port, options) as runner:
             runner.run()
 
     async def serve(
@@ -90,14 +87,16 @@ class Server(SocketServer):
         Raises:
             ConfigurationError: the server could not start; the log says why.
         """
-        from antiphon.uvicorn.runner import Runner  # noqa: PLC0415
-
-        with self._running(Runner(self, host, port, **options)) as runner:
+        with self._running(host, port, options) as runner:
             await runner.serve(list(sockets) if sockets else None)
 
     @contextmanager
-    def _running(self, runner: Runner) -> Iterator[Runner]:
+    def _running(self, host: str, port: int, options: ServeOptions) -> Iterator[Runner]:
         """Remember what :meth:`close` has to stop."""
+        # Clients, and servers on other ASGI servers, do without it.
+        from antiphon.uvicorn.runner import Runner  # noqa: PLC0415
+
+        runner = Runner(self, host, port, **options)
         self._runners.append(runner)
         try:
             yield runner

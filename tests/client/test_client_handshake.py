@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import socket
 import struct
@@ -18,15 +19,6 @@ from antiphon.client.address import Address
 from antiphon.client.network import Network
 from antiphon.client.options import ClientOptions
 from antiphon.common.picows_protocol import make_protocol
-
-
-class _Log:
-    """Takes what picows says, and drops it."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
-        return False
-
-    debug = info = warning = error = exception = log = lambda *_arguments: None
 
 
 def connected_pair() -> tuple[socket.socket, socket.socket]:
@@ -52,7 +44,7 @@ def make_websocket() -> object:
     """Make the protocol of picows, which speaks after the handshake."""
     return make_protocol(
         WSListener,
-        _Log(),
+        logging.getLogger("antiphon.client"),
         max_frame_size=1000,
         read_buffer_size=1000,
         client_of=("localhost", "/"),

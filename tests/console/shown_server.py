@@ -14,6 +14,7 @@ admin = io.of("/admin")
 seen: list[list[object]] = []
 told = asyncio.Event()
 count = 0
+ticks = 0
 
 
 @io.on("connection")
@@ -90,6 +91,10 @@ def connection(client: Socket) -> None:  # noqa: C901 - a list of handlers
     def counts() -> int:
         return count
 
+    @client.on("ticks")
+    def told_ticks() -> int:
+        return ticks
+
     @client.on("slow answer")
     async def slow_answer(_payload: str) -> bool:
         await asyncio.sleep(0.2)
@@ -127,7 +132,9 @@ def connection_of_admin(client: Socket) -> None:
 
 @io.of("/ticks").on("connection")
 async def connection_of_ticks(client: Socket) -> None:
+    global ticks  # noqa: PLW0603
     while client.connected:
+        ticks += 1
         client.emit("tick")
         await asyncio.sleep(0.05)
 

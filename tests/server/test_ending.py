@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import re
 import threading
@@ -55,6 +56,39 @@ async def test_what_was_sent_before_the_end_is_handled_before_it(
     # Each catch-all listener hears of an event before its handlers begin.
     assert sorted(seen[:-1], key=str) == sorted(expected, key=str)
     assert [entry for entry in seen if entry not in (("heard", 0), ("heard", 1))] == [*expected[-2:], "disconnect"]
+
+
+async def test_a_client_that_comes_back_at_once_has_ended_for_the_reason_that_was_told_first(serve: Serve) -> None:
+    """Before Python 3.12 the end waits for handlers that have to begin, but not for longer than until it is needed."""
+    io = Server(connection_state_recovery=True)
+    reasons: list[str] = []
+    held, may_go_on = threading.Event(), threading.Event()
+
+    @io.event("hold")
+    def hold(socket: Socket) -> None:
+        held.set()
+        may_go_on.wait(20)
+
+    @io.event("a")
+    async def a(socket: Socket) -> None: ...
+
+    @io.event("disconnect")
+    def disconnect(socket: Socket, reason: str) -> None:
+        reasons.append(reason)
+
+    server = serve(io)
+    async with raw_websocket(server) as old, raw_websocket(server) as new:
+        await old.send_text("40")
+        pid = json.loads((await old.read_text())[2:])["pid"]
+        await old.send_text('42["hold"]')
+        assert await asyncio.to_thread(held.wait, 20)
+        # The server reads both in one turn of its loop.
+        await old.send(frame(1, b'42["a"]') + frame(1, b"41"))
+        await new.send_text(f'40{{"pid":"{pid}"}}')
+        may_go_on.set()
+        assert (await new.read_text()).startswith("40{")
+        await eventually(lambda: reasons)
+        assert reasons == ["client namespace disconnect"]
 
 
 @pytest.fixture

@@ -46,7 +46,6 @@ class HandshakeProtocol(asyncio.Protocol):
     def __init__(self, websocket: Any) -> None:
         self._websocket = websocket
         self._transport: asyncio.Transport | None = None
-        self._has_asked = False
         self._data = bytearray()
         self._body = bytearray()
         self._parser: Any = None
@@ -75,8 +74,7 @@ class HandshakeProtocol(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._ask)
 
     def _ask(self) -> None:
-        if self._transport is not None and not self._transport.is_closing() and not self._outcome.done():
-            self._has_asked = True
+        if self._transport is not None and not self._transport.is_closing():
             self._websocket.connection_made(self._transport)
 
     def data_received(self, data: bytes) -> None:
@@ -135,7 +133,8 @@ class HandshakeProtocol(asyncio.Protocol):
         if self._data:
             self._refuse()
         self._settle(exc or ConnectionResetError("the server has closed the connection without an answer"))
-        if self._has_asked:
+        if self._websocket.transport is not None:
+            # It has been told of the connection.
             self._websocket.connection_lost(exc)
 
     def pause_writing(self) -> None:

@@ -44,6 +44,7 @@ def explain(error: BaseException) -> str:
         if type(cause).__name__ == "ServerDisconnectedError":
             # What has come of a head is its message then.
             return "the server has closed the connection" if isinstance(message, str) else _CUT_OFF
+        # What aiohttp says of a body that is shorter than its head has promised.
         if isinstance(message, str) and message.startswith("Not enough data"):
             return _CUT_OFF
     text = str(error) or type(error).__name__

@@ -290,12 +290,9 @@ def _proxy_type(scheme: str) -> object:
 
 async def _resolve(host: str, port: int) -> Sequence[AddrInfoType]:
     """Return the addresses of a host; only a name needs the thread that asks for them."""
-    if "%" not in host:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            pass
-        else:
-            return addr_to_addr_infos((host, port)) or ()
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return cast("Sequence[AddrInfoType]", found)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return cast("Sequence[AddrInfoType]", found)
+    return addr_to_addr_infos((host, port)) or ()

@@ -407,13 +407,15 @@ class Socket(SocketRooms):
             return
         if by_server or not self._awaits_handlers():
             self._end(reason, description)
-        elif not self._is_ending():
+        elif self._ending is None:
             self._more().ending = (reason, description)
             self.client.left(self)
             asyncio.get_running_loop().call_soon(self._end_late, _TURNS)
 
-    def _is_ending(self) -> bool:
-        return self._extras is not None and self._extras.ending is not None
+    @property
+    def _ending(self) -> tuple[DisconnectReason, str | None] | None:
+        """Why and how the socket ends, if that is put off."""
+        return None if self._extras is None else self._extras.ending
 
     def _end_late(self, turns: int) -> None:
         """End once the handlers of what the client sent before have begun."""
@@ -424,7 +426,7 @@ class Socket(SocketRooms):
 
     def end_now(self) -> None:
         """End if that is put off, whoever still has to begin."""
-        ending = self._more().ending
+        ending = self._ending
         if ending is not None and not self._ended:
             self._end(*ending)
 
@@ -480,7 +482,7 @@ class Socket(SocketRooms):
         Args:
             close: close the connection too, and with it the client's sockets in every namespace.
         """
-        if not self.connected or self._ended or self._is_ending():
+        if not self.connected or self._ended or self._ending is not None:
             return
         if get_ident() != self.conn.thread:
             self.nsp.server.call_from_thread(self.disconnect, close)
