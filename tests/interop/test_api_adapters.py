@@ -43,7 +43,7 @@ def pair(two, connect):
 def make_namespace(two, name):
     for stage in two:
         stage.running.call(lambda stage=stage: stage.io.of(name))
-    until(lambda: all(stage.io.of(name).adapter.loop for stage in two))
+    until(lambda: len(two[0].io.of(name).adapter.link.members(name)) == len(two))
 
 
 def test_each_server_counts_all(two, connect):
